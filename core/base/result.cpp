@@ -1,0 +1,24 @@
+#include "base/result.hpp"
+
+namespace quire {
+
+const char* name_of(Errno error) {
+  switch (error) {
+    case Errno::kPermission: return "EPERM";
+    case Errno::kNoEntry: return "ENOENT";
+    case Errno::kIo: return "EIO";
+    case Errno::kAgain: return "EAGAIN";
+    case Errno::kNoMemory: return "ENOMEM";
+    case Errno::kAccess: return "EACCES";
+    case Errno::kFault: return "EFAULT";
+    case Errno::kBusy: return "EBUSY";
+    case Errno::kExists: return "EEXIST";
+    case Errno::kInvalid: return "EINVAL";
+    case Errno::kNoSpace: return "ENOSPC";
+    case Errno::kRange: return "ERANGE";
+    case Errno::kNotSupported: return "EOPNOTSUPP";
+  }
+  return "errno?";
+}
+
+}  // namespace quire

@@ -1,0 +1,40 @@
+// What boot makes of the firmware's ranges: nodes, and in each the span of every zone.
+//
+// Units    Spans are in pages. `present` counts the pages of a span that are RAM, holes excluded.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "base/base.hpp"
+#include "boot/zone_type.hpp"
+
+namespace quire {
+
+struct ZoneLayout {
+  PfnRange span{};    // empty for a zone without pages
+  PageCount present;
+};
+
+struct NodeLayout {
+  NodeId id{};
+  bool online = false;      // has memory, or CPUs
+  PfnRange span{};          // from the first page of its memory to the last; empty without memory
+  PageCount present;
+  std::array<ZoneLayout, kZoneTypes> zones{};
+};
+
+// A contiguous piece of one node's RAM ("Early memory node ranges" of the boot log), ascending.
+struct NodeRange {
+  PfnRange range;
+  NodeId node{};
+};
+
+struct Layout {
+  std::span<NodeLayout> nodes;            // by node number; a number without node is not online
+  std::span<const NodeRange> ranges;
+  std::array<PfnRange, kZoneTypes> zone_limits{};      // "Zone ranges:", empty for a zone not there
+  std::span<const Pfn> movable_start;     // by node: where ZONE_MOVABLE begins; 0 = nowhere
+};
+
+}  // namespace quire

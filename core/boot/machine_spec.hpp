@@ -1,0 +1,88 @@
+// What a machine is, before it boots: everything that firmware, boot loader and command line tell
+// a kernel. Whoever boots a machine fills one in (the machine file's reader, an importer, a test).
+//
+// Ownership  All spans and strings are borrowed until the boot has returned.
+// Units      Ranges are half-open byte ranges [start, end).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/base.hpp"
+#include "boot/zone_type.hpp"
+
+namespace quire {
+
+enum class MemoryModel : std::uint8_t { kFlat, kDiscontig, kSparse };
+
+// The types of the firmware's map; values are the firmware's (e820).
+enum class FirmwareType : std::uint32_t {
+  kUsable = 1,
+  kReserved = 2,
+  kAcpiData = 3,
+  kAcpiNvs = 4,
+  kUnusable = 5,
+  kPersistent = 7,
+};
+
+struct FirmwareRange {
+  PhysRange range;
+  FirmwareType type = FirmwareType::kUsable;
+};
+
+// One memory row of the SRAT: this range is local to `node`.
+struct AffinityRange {
+  PhysRange range;
+  NodeId node{};
+  bool hotpluggable = false;
+};
+
+// A part of the kernel image. What is `freed` goes to the page allocator at the end of the boot,
+// after watermarks and protection have been computed (init sections, gaps between sections).
+struct KernelRange {
+  PhysRange range;
+  std::string_view name;  // "Kernel code", "Kernel data", ... as /proc/iomem shows; else empty
+  bool freed = false;
+};
+
+// How many pages of a zone the page allocator manages once booted, where that is known. Without
+// it the boot's own reservations decide.
+struct ManagedPages {
+  NodeId node{};
+  ZoneType zone{};
+  PageCount managed;
+};
+
+struct SysctlSetting {
+  std::string_view name;  // "vm.swappiness"
+  std::string_view value;
+};
+
+// What Debian's kernel configuration decides and a machine cannot show by itself.
+struct KernelProfile {
+  Bytes memmap_bytes{64};        // sizeof(struct page) where reservations are computed
+  bool init_on_alloc = true;     // every page is cleared as it is allocated
+  bool init_on_free = false;
+  bool page_poisoning = false;   // free pages carry a pattern that is checked at allocation
+  bool page_owner = false;       // who allocated each page is recorded
+  bool panic_on_warn = false;    // a caller's error stops the machine
+  bool frame_content = false;    // frames can be read and written (always so on native and bare)
+};
+
+struct MachineSpec {
+  ArchProfile arch = ArchProfile::kX86_64;
+  MemoryModel memory_model = MemoryModel::kSparse;
+  std::span<const FirmwareRange> firmware_map;
+  std::span<const AffinityRange> affinity;  // empty: one node owns everything
+  std::span<const NodeId> cpu_nodes;        // the node of each CPU, by CPU number
+  std::span<const std::uint8_t> distances;  // SLIT rows, nodes x nodes; empty: 10 and 20
+  std::span<const KernelRange> kernel_image;
+  PhysRange initrd{};
+  std::string_view command_line;
+  std::span<const SysctlSetting> sysctl;    // applied when booted, in order
+  std::span<const ManagedPages> managed;
+  KernelProfile profile;
+};
+
+}  // namespace quire

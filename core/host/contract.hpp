@@ -1,0 +1,54 @@
+// The whole demand that the core has on whoever embeds it. Cold calls go through this one object,
+// so that several machines live in one process and a test can wrap a host in one that fails on
+// purpose; hot ones are the static members of an Arch (host/arch.hpp).
+//
+// A host is written tier by tier; the core calls nothing of a tier before the step that needs it.
+//
+//   boot      reserve_tables, map_frames, log, panic      boots a machine, allocates, frees
+//   running   now_ns, yield                               waits of any kind, contended locks
+//
+// Locking   Any call may come from any CPU. log and panic may come with spinlocks held.
+// Example   examples/minimal_host is a complete host in one file.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "base/base.hpp"
+
+namespace quire {
+
+class Host {
+ public:
+  // Boot tier ------------------------------------------------------------------------------------
+
+  // Zeroed, page-aligned memory for the core's own tables (memory map, zones, per-CPU areas),
+  // near `node` where the host can place it. It is never given back while the machine lives. The
+  // core asks for what could be touched and touches what it uses: a host should back it lazily.
+  // Errors: kNoMemory.
+  virtual Result<std::byte*> reserve_tables(Bytes size, NodeId node) = 0;
+
+  // Where the content of the page frames of `frames`, RAM of `node`, can be read and written; they
+  // are contiguous and stay there. A null pointer: this machine's frames have no content.
+  // Errors: kNoMemory.
+  virtual Result<std::byte*> map_frames(PfnRange frames, NodeId node) = 0;
+
+  // One whole line of the machine's log (dmesg), without its newline.
+  virtual void log(std::string_view line) = 0;
+
+  // The machine is broken and must not go on. `report` says why, and where.
+  [[noreturn]] virtual void panic(std::string_view report) = 0;
+
+  // Running tier ---------------------------------------------------------------------------------
+
+  // Nanoseconds since boot; never goes back.
+  virtual std::uint64_t now_ns() = 0;
+
+  // The caller has no use for its CPU right now: let another task have it (cond_resched).
+  virtual void yield() = 0;
+
+ protected:
+  ~Host() = default;
+};
+
+}  // namespace quire

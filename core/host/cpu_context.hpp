@@ -1,0 +1,42 @@
+// What the core knows of the CPU it runs on and of the task that runs there.
+//
+// Ownership  One context a CPU, owned by its machine. While a thread or fiber is attached to the
+//            CPU, it alone writes the context.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/base.hpp"
+
+namespace quire {
+
+class Host;
+
+// What allocation asks of the task it serves (the fields of task_struct that mm/ reads).
+struct Task {
+  // Values are Linux's PF_ flags of the same name.
+  static constexpr std::uint32_t kMemalloc = 0x00000800;      // it frees memory: may use reserves
+  static constexpr std::uint32_t kMemallocNofs = 0x00040000;  // its allocations imply no __GFP_FS
+  static constexpr std::uint32_t kMemallocNoio = 0x00080000;  // nor __GFP_IO
+  static constexpr std::uint32_t kMemallocPin = 0x10000000;   // its pages get pinned: not movable
+  static constexpr std::uint32_t kAllocationScope =
+      kMemallocNofs | kMemallocNoio | kMemallocPin;
+
+  std::uint32_t flags = 0;
+  bool oom_victim = false;
+  bool real_time = false;
+};
+
+struct CpuContext {
+  std::byte* percpu = nullptr;  // base of this CPU's per-CPU area
+  Task* task = nullptr;         // never null while the machine runs: a CPU idles in its idle task
+  Host* host = nullptr;
+  std::uint32_t spinlocks_held = 0;  // a bit for each LockRank held
+  CpuId cpu{};
+  NodeId node{};
+  Task idle_task;
+  const void* machine = nullptr;  // which machine this is a CPU of; an identity, never followed
+};
+
+}  // namespace quire
