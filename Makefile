@@ -1,0 +1,44 @@
+# Thin: each target installs what it needs on Debian 12, then asks CMake. See CMakePresets.json.
+PREFIX ?= /usr/local
+MACHINE ?= examples/machines/numa2.toml
+LEGS := asan tsan freestanding thread-safety fuzz install
+
+.PHONY: build run test test-unit bench install clean $(LEGS:%=test-%)
+
+build:
+	@scripts/install_deps.sh build
+	@cmake --preset release --log-level=NOTICE
+	@cmake --build --preset release
+
+run: build
+	@build/quire boot $(MACHINE)
+
+# Everything, ending in one summary: the unit tests, tests/shape and all legs.
+test:
+	@scripts/install_deps.sh test
+	@cmake --preset release --log-level=NOTICE
+	@cmake --build --preset release
+	@ctest --test-dir build --output-on-failure -j $$(nproc) --no-tests=error
+
+# The same without the legs: what to run while working.
+test-unit:
+	@scripts/install_deps.sh test
+	@cmake --preset release --log-level=NOTICE
+	@cmake --build --preset release
+	@ctest --test-dir build --output-on-failure -j $$(nproc) -LE '^leg$$' --no-tests=error
+
+$(LEGS:%=test-%): test-%:
+	@scripts/install_deps.sh test
+	@scripts/leg.sh $*
+
+bench:
+	@scripts/install_deps.sh bench
+	@cmake --preset release --log-level=NOTICE
+	@cmake --build --preset release --target all benchmarks
+	@python3 bench/run.py --build build --out build/bench.json
+
+install: build
+	@cmake --install build --prefix $(PREFIX)
+
+clean:
+	rm -rf build build-*

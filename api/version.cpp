@@ -1,0 +1,3 @@
+#include <quire/version.h>
+
+int quire_version(void) { return QUIRE_VERSION; }

@@ -1,0 +1,23 @@
+# quire_core: the freestanding core, in one archive.
+file(GLOB_RECURSE core_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/*.cpp)
+file(GLOB_RECURSE core_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/*.hpp)
+if(core_sources)
+  add_library(quire_core STATIC ${core_sources})
+  target_link_libraries(quire_core PRIVATE $<BUILD_INTERFACE:quire_core_flags>)
+  set(core_scope PUBLIC)
+elseif(core_headers)
+  add_library(quire_core INTERFACE)
+  set(core_scope INTERFACE)
+else()
+  return()
+endif()
+target_compile_definitions(quire_core ${core_scope} ${quire_arch_definition})
+if(QUIRE_DEBUG_CHECKS)
+  target_compile_definitions(quire_core ${core_scope} QUIRE_DEBUG_CHECKS)
+endif()
+target_compile_features(quire_core ${core_scope} cxx_std_23)
+target_include_directories(quire_core ${core_scope}
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/quire/core>)
+set_target_properties(quire_core PROPERTIES EXPORT_NAME core)
+add_library(quire::core ALIAS quire_core)

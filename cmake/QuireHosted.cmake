@@ -1,0 +1,83 @@
+# Everything that runs in a process: hosts, machine files, the API library, the tool.
+find_package(Threads REQUIRED)
+
+if(NOT TARGET quire_core)
+  message(STATUS "core/ is empty: only what does not need it is built")
+endif()
+
+set(quire_hosts "")
+quire_folders(host_folders hosts)
+foreach(host IN LISTS host_folders)
+  quire_sources(sources hosts/${host}/*.cpp)
+  set(target quire_host_${host})
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/quire>)
+  target_compile_options(${target} PRIVATE -mpopcnt
+    -fPIC -ftls-model=initial-exec -fvisibility=hidden -fvisibility-inlines-hidden)
+  target_link_libraries(${target} PUBLIC Threads::Threads PRIVATE $<BUILD_INTERFACE:quire_flags>)
+  quire_link_existing(${target} PUBLIC quire_core)
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${host})
+  add_library(quire::${host} ALIAS ${target})
+  list(APPEND quire_hosts ${target})
+endforeach()
+# What hosts share lives in hosts/common, if there is such a folder.
+foreach(target IN LISTS quire_hosts)
+  if(TARGET quire_host_common AND NOT target STREQUAL quire_host_common)
+    target_link_libraries(${target} PUBLIC quire_host_common)
+  endif()
+endforeach()
+if(TARGET quire_host_sim)
+  find_package(boost_context REQUIRED)
+  target_link_libraries(quire_host_sim PUBLIC Boost::context)
+endif()
+
+quire_sources(machine_file_sources tools/machine_file/*.cpp)
+if(machine_file_sources)
+  find_package(fmt REQUIRED)
+  find_package(tomlplusplus REQUIRED)
+  find_package(nlohmann_json REQUIRED)
+  find_package(ZLIB REQUIRED)
+  add_library(quire_machine_file STATIC ${machine_file_sources})
+  target_include_directories(quire_machine_file PUBLIC
+    ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_compile_options(quire_machine_file PRIVATE -fPIC -fvisibility=hidden)
+  target_link_libraries(quire_machine_file PUBLIC fmt::fmt PRIVATE quire_flags
+    tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json ZLIB::ZLIB)
+  quire_link_existing(quire_machine_file PUBLIC quire_core)
+endif()
+
+quire_sources(api_sources api/*.cpp)
+add_library(quire SHARED ${api_sources})
+target_include_directories(quire PUBLIC
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+  PRIVATE ${PROJECT_SOURCE_DIR})
+target_compile_options(quire PRIVATE -mpopcnt -ftls-model=initial-exec)
+target_link_libraries(quire PRIVATE quire_flags)
+quire_link_existing(quire PRIVATE ${quire_hosts} quire_machine_file)
+target_link_options(quire PRIVATE -Wl,--exclude-libs,ALL)
+if(NOT QUIRE_SANITIZE)
+  target_link_options(quire PRIVATE -Wl,--no-undefined)
+endif()
+set_target_properties(quire PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+  CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+add_library(quire::quire ALIAS quire)
+
+quire_sources(cli_sources tools/quire/*.cpp)
+if(cli_sources)
+  find_package(CLI11 REQUIRED)
+  find_package(fmt REQUIRED)
+  find_package(nlohmann_json REQUIRED)
+  find_package(ZLIB REQUIRED)
+  add_executable(quire_cli ${cli_sources})
+  set_target_properties(quire_cli PROPERTIES
+    OUTPUT_NAME quire RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  target_include_directories(quire_cli PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_compile_options(quire_cli PRIVATE -mpopcnt)
+  target_link_libraries(quire_cli PRIVATE quire_flags CLI11::CLI11 fmt::fmt
+    nlohmann_json::nlohmann_json ZLIB::ZLIB)
+  quire_link_existing(quire_cli PRIVATE quire_machine_file ${quire_hosts} quire_core)
+endif()

@@ -1,0 +1,31 @@
+# Helpers for the other modules: finding sources by folder, linking what exists.
+enable_testing()
+
+# quire_sources(<var> <pattern>...): the files matching, re-globbed when the build is started.
+function(quire_sources var)
+  list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/)
+  file(GLOB found CONFIGURE_DEPENDS LIST_DIRECTORIES false ${ARGN})
+  set(${var} ${found} PARENT_SCOPE)
+endfunction()
+
+# quire_folders(<var> <parent>): the names of the folders of <parent> that hold a .cpp file.
+function(quire_folders var parent)
+  quire_sources(files ${parent}/*/*.cpp)
+  set(names "")
+  foreach(file IN LISTS files)
+    cmake_path(GET file PARENT_PATH folder)
+    cmake_path(GET folder FILENAME name)
+    list(APPEND names ${name})
+  endforeach()
+  list(REMOVE_DUPLICATES names)
+  set(${var} ${names} PARENT_SCOPE)
+endfunction()
+
+# quire_link_existing(<target> <scope> <library>...): links those libraries that are targets.
+function(quire_link_existing target scope)
+  foreach(library IN LISTS ARGN)
+    if(TARGET ${library})
+      target_link_libraries(${target} ${scope} ${library})
+    endif()
+  endforeach()
+endfunction()

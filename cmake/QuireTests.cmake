@@ -1,0 +1,50 @@
+# tests/<folder>/*_test.cpp -> test_<folder>, and each of its tests is a test of ctest.
+# tests/support/*.cpp is linked to all of them.
+find_package(GTest REQUIRED)
+find_package(rapidcheck QUIET)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+include(GoogleTest)
+
+# What every test may use: the libraries that exist and the path of the fixtures.
+add_library(quire_test_base INTERFACE)
+target_include_directories(quire_test_base INTERFACE
+  ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+target_compile_definitions(quire_test_base INTERFACE
+  QUIRE_TESTS_DIR="${PROJECT_SOURCE_DIR}/tests" QUIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+target_compile_options(quire_test_base INTERFACE -mpopcnt)
+target_link_libraries(quire_test_base INTERFACE quire_flags GTest::gmock Threads::Threads)
+quire_link_existing(quire_test_base INTERFACE
+  quire_machine_file ${quire_hosts} quire_core rapidcheck)
+
+quire_sources(support_sources tests/support/*.cpp)
+if(support_sources)
+  add_library(quire_test_support STATIC ${support_sources})
+  target_link_libraries(quire_test_support PUBLIC quire_test_base)
+endif()
+
+quire_folders(test_folders tests)
+foreach(folder IN LISTS test_folders)
+  quire_sources(sources tests/${folder}/*_test.cpp)
+  if(NOT sources OR (QUIRE_TEST_FOLDERS AND NOT folder MATCHES "^(${QUIRE_TEST_FOLDERS})$"))
+    continue()
+  endif()
+  set(target test_${folder})
+  add_executable(${target} ${sources})
+  target_link_libraries(${target} PRIVATE quire_test_base GTest::gmock_main)
+  quire_link_existing(${target} PRIVATE quire_test_support)
+  if(folder STREQUAL "api")
+    target_link_libraries(${target} PRIVATE quire)
+  endif()
+  if(QUIRE_SANITIZE MATCHES "thread")
+    # TSan's shadow wants the mappings where they are without address randomisation.
+    set_target_properties(${target} PROPERTIES CROSSCOMPILING_EMULATOR "setarch;-R")
+  endif()
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    WORKING_DIRECTORY ${PROJECT_BINARY_DIR} PROPERTIES TIMEOUT 300 LABELS ${folder})
+endforeach()
+
+include(QuireFuzz)
+include(QuireShape)
+if(QUIRE_TEST_LEGS)
+  include(QuireLegs)
+endif()

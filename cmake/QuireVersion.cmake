@@ -1,0 +1,12 @@
+# QUIRE_VERSION, read from include/quire/version.h, the one place where it is written.
+set(version_header ${CMAKE_CURRENT_SOURCE_DIR}/include/quire/version.h)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${version_header})
+file(READ ${version_header} version_text)
+set(QUIRE_VERSION "")
+foreach(part MAJOR MINOR PATCH)
+  if(NOT version_text MATCHES "#define QUIRE_VERSION_${part} ([0-9]+)")
+    message(FATAL_ERROR "include/quire/version.h has no QUIRE_VERSION_${part}")
+  endif()
+  list(APPEND QUIRE_VERSION ${CMAKE_MATCH_1})
+endforeach()
+list(JOIN QUIRE_VERSION "." QUIRE_VERSION)

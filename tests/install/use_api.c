@@ -1,0 +1,8 @@
+/* A stranger's C program: the library that runs is the one whose header was read. */
+#include <quire/version.h>
+#include <stdio.h>
+
+int main(void) {
+  printf("C: quire %d\n", quire_version());
+  return quire_version() == QUIRE_VERSION ? 0 : 1;
+}
