@@ -24,14 +24,16 @@ constexpr std::string_view name_of(ZoneType type) {
 
 enum class ArchProfile : std::uint8_t { kX86_64, kX86_64La57, kX86_32 };
 
+inline constexpr std::array<ZoneType, 5> kZonesOf64Bit = {
+    ZoneType::kDma, ZoneType::kDma32, ZoneType::kNormal, ZoneType::kMovable, ZoneType::kDevice};
+inline constexpr std::array<ZoneType, 4> kZonesOf32Bit = {
+    ZoneType::kDma, ZoneType::kNormal, ZoneType::kHighMem, ZoneType::kMovable};
+
 // The zones that a kernel of this architecture is built with, in order. Their count is Linux's
 // MAX_NR_ZONES: the length of every `protection` row and of lowmem_reserve_ratio.
 constexpr std::span<const ZoneType> zones_of(ArchProfile arch) {
-  using enum ZoneType;
-  static constexpr std::array<ZoneType, 5> k64 = {kDma, kDma32, kNormal, kMovable, kDevice};
-  static constexpr std::array<ZoneType, 4> k32 = {kDma, kNormal, kHighMem, kMovable};
-  if (arch == ArchProfile::kX86_32) return k32;
-  return k64;
+  if (arch == ArchProfile::kX86_32) return kZonesOf32Bit;
+  return kZonesOf64Bit;
 }
 
 }  // namespace quire
