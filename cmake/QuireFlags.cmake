@@ -23,6 +23,8 @@ set(is_clang $<CXX_COMPILER_ID:Clang>)
 add_library(quire_flags INTERFACE)
 target_compile_options(quire_flags INTERFACE -Wall -Wextra -Werror)
 target_compile_definitions(quire_flags INTERFACE _GLIBCXX_ASSERTIONS)
+# Reports name files as they lie in the tree, wherever it was built.
+target_compile_options(quire_flags INTERFACE -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
   target_compile_options(quire_flags INTERFACE -Wthread-safety)
 endif()
