@@ -7,7 +7,7 @@ LEGS := asan tsan freestanding thread-safety fuzz install
 
 build:
 	@scripts/install_deps.sh build
-	@cmake --preset release --log-level=NOTICE
+	@cmake --preset release >/dev/null
 	@cmake --build --preset release
 
 run: build
@@ -16,14 +16,14 @@ run: build
 # Everything, ending in one summary: the unit tests, tests/shape and all legs.
 test:
 	@scripts/install_deps.sh test
-	@cmake --preset release --log-level=NOTICE
+	@cmake --preset release >/dev/null
 	@cmake --build --preset release
 	@ctest --test-dir build --output-on-failure -j $$(nproc) --no-tests=error
 
 # The same without the legs: what to run while working.
 test-unit:
 	@scripts/install_deps.sh test
-	@cmake --preset release --log-level=NOTICE
+	@cmake --preset release >/dev/null
 	@cmake --build --preset release
 	@ctest --test-dir build --output-on-failure -j $$(nproc) -LE '^leg$$' --no-tests=error
 
@@ -33,7 +33,7 @@ $(LEGS:%=test-%): test-%:
 
 bench:
 	@scripts/install_deps.sh bench
-	@cmake --preset release --log-level=NOTICE
+	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target all benchmarks
 	@python3 bench/run.py --build build --out build/bench.json
 

@@ -25,7 +25,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/quire DESTINATION ${CMAKE_INSTAL
   FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 if(TARGET quire_core)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/core/
-    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/quire/core FILES_MATCHING PATTERN "*.hpp")
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/quire/core FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc")
 endif()
 if(quire_hosts)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/hosts
@@ -38,7 +38,12 @@ write_basic_package_version_file(quireConfigVersion.cmake COMPATIBILITY SameMino
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/quireConfig.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/quireConfigVersion.cmake DESTINATION ${package_dir})
 
+install(FILES ${PROJECT_SOURCE_DIR}/gdb/quire_printers.py
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/quire/gdb)
+
 if(TARGET quire)
+  # quire.pc finds the prefix from where it lies, so that --prefix and moving work.
+  file(RELATIVE_PATH pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   configure_file(${PROJECT_SOURCE_DIR}/cmake/quire.pc.in quire.pc @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/quire.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -45,6 +45,7 @@ endforeach()
 
 include(QuireFuzz)
 include(QuireShape)
+include(QuireGdb)
 if(QUIRE_TEST_LEGS)
   include(QuireLegs)
 endif()

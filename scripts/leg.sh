@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build() { # build PRESET
-  cmake --preset "$1" --log-level=NOTICE
+  cmake --preset "$1" >/dev/null
   cmake --build --preset "$1"
 }
 

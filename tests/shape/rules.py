@@ -8,7 +8,7 @@ from cpp_functions import arithmetic_type, functions_of
 
 HEADER_LINES, SOURCE_LINES, FUNCTION_LINES = 200, 400, 60
 COLUMNS, PARAMETERS = 100, 4
-HEADERS, SOURCES = (".hpp", ".h"), (".cpp", ".c", ".S")
+HEADERS, SOURCES = (".hpp", ".h", ".inc"), (".cpp", ".c", ".S")
 SCRIPTS = (".py", ".sh", ".cmake")
 
 # Standard headers that need what a kernel does not have; core/ may not include them.
