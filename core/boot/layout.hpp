@@ -14,6 +14,10 @@ namespace quire {
 struct ZoneLayout {
   PfnRange span{};    // empty for a zone without pages
   PageCount present;
+  // What Linux takes for managed until the free pages are known: present without the memory map
+  // and the reserved part of DMA. "Total pages" of the zonelists' line is the sum of these.
+  PageCount first_guess;
+  PageCount unavailable;  // pages of present sections that are no RAM; told in the boot log
 };
 
 struct NodeLayout {
@@ -35,6 +39,8 @@ struct Layout {
   std::span<const NodeRange> ranges;
   std::array<PfnRange, kZoneTypes> zone_limits{};      // "Zone ranges:", empty for a zone not there
   std::span<const Pfn> movable_start;     // by node: where ZONE_MOVABLE begins; 0 = nowhere
+  PageCount present;                      // of all nodes
+  Pfn max_pfn;                            // one past the last page of RAM
 };
 
 }  // namespace quire

@@ -1,0 +1,81 @@
+// Which node memory and CPUs belong to, and how far the nodes are apart.
+//
+// From SRAT rows, as Linux takes them: a row is clipped to RAM; rows of two nodes that overlap, or
+// rows that leave 1 MiB of RAM or more without a node, make the whole table void, with a line in
+// the log, and one node owns everything (as with numa=off).
+//
+// Errors  kInvalid: a node number that is not below kMaxNodes. kNoMemory (arena).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/base.hpp"
+#include "boot/arena_vector.hpp"
+#include "boot/command_line.hpp"
+#include "boot/machine_spec.hpp"
+#include "boot/memblock.hpp"
+#include "host/host.hpp"
+
+namespace quire {
+
+inline constexpr unsigned kMaxNodes = 64;
+inline constexpr std::uint8_t kLocalDistance = 10;
+inline constexpr std::uint8_t kRemoteDistance = 20;
+
+// A range of addresses of one node; holes within it belong to no other node.
+struct NodeBlock {
+  PhysRange range;
+  NodeId node{};
+};
+
+class NumaInfo {
+ public:
+  explicit NumaInfo(Arena& arena) : arena_(arena), blocks_(arena) {}
+
+  // Reads the tables and gives every memory region of `memblock` its node.
+  struct Sources {
+    const MachineSpec& spec;
+    const CommandLine& options;
+    Pfn max_pfn;
+  };
+  Result<void> init(const Sources& sources, Memblock& memblock, Host& host);
+
+  // True when SRAT rows decided; false when one node owns everything.
+  [[nodiscard]] bool from_firmware() const { return from_firmware_; }
+  // A bit for each node that has memory or CPUs.
+  [[nodiscard]] std::uint64_t online_mask() const { return memory_mask_ | cpu_mask_; }
+  [[nodiscard]] std::uint64_t memory_mask() const { return memory_mask_; }
+  [[nodiscard]] std::uint64_t cpu_mask() const { return cpu_mask_; }
+  // One more than the highest online node.
+  [[nodiscard]] unsigned node_count() const { return fls(online_mask()); }
+  [[nodiscard]] std::uint8_t distance(NodeId from, NodeId to) const;
+  // The node of each CPU, by CPU number; one CPU at least.
+  [[nodiscard]] std::span<const NodeId> cpu_nodes() const { return cpu_nodes_; }
+  [[nodiscard]] std::span<const NodeBlock> blocks() const { return blocks_.span(); }
+  [[nodiscard]] bool has_distance_table() const { return table_nodes_ != 0; }
+  [[nodiscard]] unsigned distance_table_nodes() const { return table_nodes_; }
+
+ private:
+  Result<bool> use_affinity(const Sources& sources, Memblock& memblock, Host& host);
+  Result<bool> clean_blocks(const Memblock& memblock, Pfn max_pfn, Host& host);
+  bool find_conflict(Host& host) const;
+  void join_blocks(Host& host);
+  [[nodiscard]] bool cover_memory(const Memblock& memblock, Host& host) const;
+  Result<void> use_one_node(const Sources& sources, Memblock& memblock, Host& host);
+  Result<void> fake_nodes(unsigned count, Memblock& memblock, Host& host);
+  Result<void> place_cpus(const MachineSpec& spec);
+  void use_distances(const MachineSpec& spec, Host& host);
+
+  Arena& arena_;
+  ArenaVector<NodeBlock> blocks_;
+  std::span<NodeId> cpu_nodes_;
+  std::uint64_t memory_mask_ = 0;
+  std::uint64_t cpu_mask_ = 0;
+  unsigned table_nodes_ = 0;
+  bool from_firmware_ = false;
+  std::array<std::uint8_t, std::size_t{kMaxNodes} * kMaxNodes> table_{};
+};
+
+}  // namespace quire

@@ -1,0 +1,27 @@
+// The rows of /proc/iomem that describe memory: the firmware map, the kernel's sections in it, and
+// the space behind RAM that is kept clear. Devices are not ours to list.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/base.hpp"
+#include "boot/firmware_map.hpp"
+#include "boot/machine_spec.hpp"
+#include "host/host.hpp"
+
+namespace quire {
+
+struct ResourceRow {
+  PhysRange range;        // bytes; a row is printed with its last byte
+  std::string_view name;  // "System RAM", "Reserved", "Kernel code", ...
+  std::uint8_t depth = 0; // 1: within the last row of depth 0 before it
+};
+
+// Ascending; names live as long as the arena. Logs the "reserve RAM buffer" lines.
+Result<std::span<const ResourceRow>> make_resources(const FirmwareMap& map,
+                                                    std::span<const KernelRange> image,
+                                                    Arena& arena, Host& host);
+
+}  // namespace quire
