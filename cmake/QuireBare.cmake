@@ -4,13 +4,16 @@ if(TARGET quire_core)
     COMMAND ${PROJECT_SOURCE_DIR}/scripts/check_symbols.sh $<TARGET_FILE:quire_core>)
 endif()
 
-# The check itself is held by an archive that it must refuse.
-add_library(foreign_symbol STATIC ${PROJECT_SOURCE_DIR}/tests/freestanding/foreign_symbol.cpp)
-target_link_libraries(foreign_symbol PRIVATE quire_core_flags)
-add_test(NAME freestanding.a_call_to_malloc_is_refused
-  COMMAND ${PROJECT_SOURCE_DIR}/scripts/check_symbols.sh $<TARGET_FILE:foreign_symbol>)
-set_tests_properties(freestanding.a_call_to_malloc_is_refused PROPERTIES
-  PASS_REGULAR_EXPRESSION "undefined symbol not allowed: malloc")
+# The check itself is held by archives that it must refuse.
+function(quire_refused_archive name message)
+  add_library(${name} STATIC ${PROJECT_SOURCE_DIR}/tests/freestanding/${name}.cpp)
+  target_link_libraries(${name} PRIVATE quire_core_flags)
+  add_test(NAME freestanding.${name}_is_refused
+    COMMAND sh -c [[said=$("$0" "$1") && exit 1; echo "$said" | grep -x "$2"]]
+      ${PROJECT_SOURCE_DIR}/scripts/check_symbols.sh $<TARGET_FILE:${name}> ${message})
+endfunction()
+quire_refused_archive(foreign_symbol "undefined symbol not allowed: malloc")
+quire_refused_archive(mutable_global "variable not allowed: boots")
 
 quire_sources(minimal_host_sources examples/minimal_host/*.cpp examples/minimal_host/*.S)
 if(minimal_host_sources AND TARGET quire_core)
