@@ -1,6 +1,6 @@
 # Thin: each target installs what it needs on Debian 12, then asks CMake. See CMakePresets.json.
 PREFIX ?= /usr/local
-MACHINE ?= examples/machines/numa2.toml
+MACHINES ?= examples/machines/*.toml
 LEGS := asan tsan freestanding thread-safety fuzz install
 
 .PHONY: build run test test-unit bench install clean $(LEGS:%=test-%)
@@ -10,8 +10,10 @@ build:
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release
 
+# Boots each example machine; `make run MACHINES=my.toml` boots yours.
 run: build
-	@build/quire boot $(MACHINE)
+	@for machine in $(MACHINES); do \
+	  echo "== quire boot $$machine"; build/quire boot "$$machine" || exit 1; done
 
 # Everything, ending in one summary: the unit tests, tests/shape and all legs.
 test:
