@@ -18,11 +18,10 @@
 #include <string_view>
 #include <vector>
 
-#include "boot/machine_spec.hpp"
+#include "boot/boot.hpp"
 
 namespace quire::machine_file {
 
-inline constexpr std::size_t kMaxNodes = 64;
 inline constexpr std::size_t kMaxCpus = 8192;
 // The highest address plus one that a range may end at: 52 bits, what x86-64 page tables can hold.
 inline constexpr PhysAddr kMaxAddress{std::uint64_t{1} << 52};
@@ -82,10 +81,10 @@ class MachineFile {
   std::vector<AffinityRange> affinity;
   std::vector<NodeId> cpu_nodes;  // the node of each CPU, by CPU number
   std::vector<std::uint8_t> distances;
-  // Named sections, what is freed late, and unnamed rests that stay. The initrd, when it is freed
-  // late, is here too as a freed range.
+  // The image is one reservation from its first byte to its last; freed ranges lie within it, and
+  // may lie within a named section.
   std::vector<ImageRange> kernel_image;
-  PhysRange initrd{};
+  PhysRange initrd{};  // freed late, unless the command line has retain_initrd
   std::string command_line;
   std::vector<Sysctl> sysctl;  // in order; names are unique
   std::vector<ManagedPages> managed;
@@ -96,7 +95,6 @@ class MachineFile {
   [[nodiscard]] MachineSpec spec() const;
   // One more than the highest node that memory, CPUs or distances name; at least 1.
   [[nodiscard]] std::size_t node_count() const;
-  [[nodiscard]] bool initrd_freed() const;
 
   bool operator==(const MachineFile& other) const;
 
