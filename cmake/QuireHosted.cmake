@@ -29,7 +29,7 @@ foreach(target IN LISTS quire_hosts)
   endif()
 endforeach()
 if(TARGET quire_host_sim)
-  find_package(boost_context REQUIRED)
+  find_package(Boost REQUIRED COMPONENTS context)
   target_link_libraries(quire_host_sim PUBLIC Boost::context)
 endif()
 
