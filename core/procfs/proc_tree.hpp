@@ -1,0 +1,50 @@
+// Every /proc and /sys file of a machine by its path: read, write, list.
+//
+//   ProcTree tree(sources);
+//   tree.read("proc/sys/vm/swappiness", sink);
+//   tree.write("proc/sys/vm/swappiness", "10\n");   // as `echo 10 >` does
+//   tree.set("vm.swappiness", "10");                // as sysctl(8) does
+//
+// Paths    Relative to the root: "proc/zoneinfo", "sys/devices/system/node/node0/meminfo".
+// Errors   kNoEntry: no such file. kAccess: it can only be written, or only be read; kIo: a write
+//          to a file of /proc that takes none. What writing can give besides: procfs/sysctls.hpp.
+// Cost     The text is made at each read. No heap: it leaves through the sink piece by piece.
+// Locking  Zone locks for a moment at a time; readers see numbers that change while they read.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/base.hpp"
+#include "procfs/sources.hpp"
+
+namespace quire {
+
+class PathVisitor {
+ public:
+  // `mode` is the file's, as chmod(1) has it: 0200 and 0600 are root's alone, 0200 has no text.
+  virtual void visit(std::string_view path, std::uint16_t mode) = 0;
+
+ protected:
+  ~PathVisitor() = default;
+};
+
+class ProcTree {
+ public:
+  explicit ProcTree(const ProcSources& sources) : sources_(sources) {}
+
+  Result<void> read(std::string_view path, TextSink& sink) const;
+  // The bytes of `text` that were taken. Linux takes less than all of them when one number was
+  // enough, and whoever writes has to go on with the rest.
+  Result<std::size_t> write(std::string_view path, std::string_view text) const;
+  // The same by the name that sysctl(8) has for it: "vm.swappiness".
+  Result<std::size_t> set(std::string_view name, std::string_view text) const;
+
+  // Visits every file, by directory.
+  void list(PathVisitor& visitor) const;
+
+ private:
+  ProcSources sources_;
+};
+
+}  // namespace quire

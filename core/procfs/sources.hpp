@@ -1,0 +1,36 @@
+// What the files of /proc and /sys are made from.
+#pragma once
+
+#include "base/base.hpp"
+#include "boot/boot.hpp"
+#include "memmap/memmap.hpp"
+#include "procfs/knobs.hpp"
+#include "procfs/sysctls.hpp"
+#include "zone/zone.hpp"
+
+namespace quire {
+
+// Sums that no zone or node counts. Whoever counts them writes them here.
+struct MemoryFigures {
+  PageCount swap_total;
+  PageCount swap_free;
+  PageCount committed;       // Committed_AS
+  PageCount vmalloc_used;
+  PageCount percpu;          // all CPUs' per-CPU areas
+  Bytes direct_map_4k;       // how the direct map maps RAM, by size of page
+  Bytes direct_map_2m;
+};
+
+// Borrowed for the life of the ProcTree.
+struct ProcSources {
+  const Nodes& nodes;
+  const MemoryMap& map;
+  const BootPlan& plan;
+  Sysctls& sysctls;
+  Knobs& knobs;
+  const MemoryFigures& figures;
+  MemoryModel memory_model = MemoryModel::kSparse;
+  bool under_hypervisor = true;  // as the recorded kernel ran; decides the size of memory blocks
+};
+
+}  // namespace quire
