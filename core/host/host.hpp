@@ -5,4 +5,5 @@
 #include "host/arena.hpp"
 #include "host/contract.hpp"
 #include "host/cpu_context.hpp"
+#include "host/log_line.hpp"
 #include "host/spinlock.hpp"

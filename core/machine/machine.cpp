@@ -1,0 +1,157 @@
+#include "machine/machine.hpp"
+
+namespace quire {
+namespace {
+
+// Below this much memory, transparent huge pages stay off.
+constexpr std::uint64_t kLeastPagesForHuge = mib(512).raw() >> kPageShift;
+
+bool huge_pages_on(const CommandLine& options, std::uint64_t managed) {
+  const std::string_view asked = options.value_or("transparent_hugepage", "");
+  if (asked == "never") return false;
+  return asked == "always" || asked == "madvise" || managed >= kLeastPagesForHuge;
+}
+
+// The sections that get a place in the memory map: under SPARSEMEM those with RAM, under
+// DISCONTIGMEM every one that a node spans, under FLATMEM every one up to the end of RAM.
+template <class Visit>
+Result<void> for_each_mapped_span(MemoryModel model, const Layout& layout, Visit visit) {
+  if (model == MemoryModel::kSparse) {
+    for (const NodeRange& ram : layout.ranges) QUIRE_TRY(visit(ram.range));
+  } else if (model == MemoryModel::kDiscontig) {
+    for (const NodeLayout& node : layout.nodes)
+      if (!node.span.empty()) QUIRE_TRY(visit(node.span));
+  } else {
+    QUIRE_TRY(visit(PfnRange{layout.ranges.front().range.start, layout.ranges.back().range.end}));
+  }
+  return {};
+}
+
+std::uint32_t number(SectionId section) { return static_cast<std::uint32_t>(section); }
+
+}  // namespace
+
+Result<void> Machine::boot(const MachineSpec& spec) {
+  QUIRE_TRY_ASSIGN(plan, BootPlan::make(spec, arena_, host_));
+  plan_ = plan;
+  QUIRE_TRY(make_memory_map(spec));
+  if (spec.profile.frame_content) QUIRE_TRY(map_content());
+  QUIRE_TRY(nodes_.init(arena_, spec.arch, plan->numa(), plan->layout()));
+  QUIRE_TRY(bring_up_cpus());
+  debug_.init(spec.profile);
+  pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
+
+  const OnCpu boot_cpu(cpus_.front());
+  QUIRE_TRY(make_zonelists(spec.profile.memmap_bytes));
+  release_free_pages();
+  size_reserves(plan->command_line());
+  release_late_pages();
+  return {};
+}
+
+Result<void> Machine::make_memory_map(const MachineSpec& spec) {
+  const Layout& layout = plan_->layout();
+  std::uint32_t sections = 0;
+  QUIRE_TRY(for_each_mapped_span(spec.memory_model, layout, [&](PfnRange span) -> Result<void> {
+    sections += number(section_of(span.end - PageCount{1})) - number(section_of(span.start)) + 1;
+    return {};
+  }));
+  QUIRE_TRY(map_.init(arena_, sections));
+  return for_each_mapped_span(spec.memory_model, layout, [&](PfnRange span) -> Result<void> {
+    const std::uint32_t last = number(section_of(span.end - PageCount{1}));
+    for (std::uint32_t s = number(section_of(span.start)); s <= last; ++s)
+      if (!map_.has_section(SectionId{s})) QUIRE_TRY(map_.add_section(SectionId{s}));
+    return {};
+  });
+}
+
+// Frames are mapped in whole sections, so that ranges that share one share its content.
+Result<void> Machine::map_content() {
+  std::uint32_t next = 0;
+  for (const NodeRange& ram : plan_->layout().ranges) {
+    const std::uint32_t first = max_of(next, number(section_of(ram.range.start)));
+    const std::uint32_t end = number(section_of(ram.range.end - PageCount{1})) + 1;
+    if (first >= end) continue;
+    QUIRE_TRY_ASSIGN(content, host_.map_frames({start_of(SectionId{first}),
+                                                start_of(SectionId{end})}, ram.node));
+    for (std::uint32_t s = first; s < end; ++s)
+      map_.set_content(SectionId{s}, content + size_of(kSectionPages * (s - first)).raw());
+    next = end;
+  }
+  return {};
+}
+
+Result<void> Machine::bring_up_cpus() {
+  QUIRE_TRY_ASSIGN(cpus, arena_.make_array<CpuContext>(nodes_.cpu_count()));
+  cpus_ = cpus;
+  for (unsigned i = 0; i < nodes_.cpu_count(); ++i) {
+    const CpuId id{static_cast<std::uint16_t>(i)};
+    CpuContext& cpu = cpus_[i];
+    cpu.percpu = nodes_.percpu_area(id);
+    cpu.task = &cpu.idle_task;
+    cpu.host = &host_;
+    cpu.cpu = id;
+    cpu.node = nodes_.node_of(id);
+    cpu.machine = this;
+  }
+  return {};
+}
+
+Result<void> Machine::make_zonelists(Bytes memmap_bytes) {
+  QUIRE_TRY(reserve_zonelists(nodes_, arena_));
+  build_zonelists(nodes_, plan_->numa());
+  for (const Node& node : nodes_.all()) {
+    if (!node.online) continue;
+    LogLine line(host_);
+    line->str("Fallback order for Node ").dec(index_of(node.id)).str(": ");
+    for (std::size_t i = 0; i < node.fallback_length; ++i)
+      line->dec(index_of(node.fallback_order[i])).ch(' ');
+  }
+  const std::uint64_t total = estimated_pages(nodes_, memmap_bytes);
+  // One pageblock a migrate type is the least that grouping makes sense with.
+  constexpr unsigned kTypesInUse = 5;
+  pages_->mobility().set_grouping_disabled(total < kPageblockPages.raw() * kTypesInUse);
+  LogLine line(host_);
+  line->str("Built ").dec(nodes_.online_count()).str(" zonelists, mobility grouping ")
+      .str(pages_->mobility().grouping_disabled() ? "off" : "on").str(".  Total pages: ")
+      .dec(total);
+  return {};
+}
+
+void Machine::release(PfnRange pages) {
+  nodes_.for_each_populated([&](Zone& zone) {
+    const PfnRange part = pages.intersect(zone.span);
+    if (!part.empty()) pages_->release(zone, part);
+  });
+}
+
+void Machine::release_free_pages() {
+  plan_->for_each_free_pages([&](PfnRange pages, NodeId node) {
+    for (Zone& zone : nodes_.node(node).zones) {
+      const PfnRange part = pages.intersect(zone.span);
+      if (!part.empty()) pages_->release(zone, part);
+    }
+  });
+}
+
+// Everything that follows from how many pages there are to manage by now.
+void Machine::size_reserves(const CommandLine& options) {
+  calculate_min_free(nodes_, tunables_);
+  setup_watermarks(nodes_, tunables_);
+  refresh_stat_thresholds(nodes_);
+  setup_lowmem_reserve(nodes_, tunables_);
+  if (huge_pages_on(options, nodes_.managed_pages()))
+    raise_min_free_for_huge_pages(nodes_, tunables_);
+}
+
+// Init sections and the initrd come free when everything has been sized.
+void Machine::release_late_pages() {
+  for (const LateFreed& late : plan_->late_freed()) {
+    LogLine(host_)->str("Freeing ").str(late.name).str(" memory: ")
+        .dec(in_kib(late.range.length())).ch('K');
+    release(late.range);
+    if (!plan_->free_late(late.range)) QUIRE_PANIC("a late range was not reserved");
+  }
+}
+
+}  // namespace quire

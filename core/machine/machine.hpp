@@ -1,0 +1,78 @@
+// A booted machine: the composition root. It owns every part, hands each part references to just
+// what it needs, and is the only place that knows them all. Any number of machines live side by
+// side in one process.
+//
+// Ownership  The host outlives the machine; tables come from the host and go with it. The machine
+//            does not move.
+// Locking    boot() runs on one thread. Afterwards callers run on a CPU of the machine: they set
+//            Arch::current() to its context for as long as they are there (a host's attach).
+// Errors     boot(): what BootPlan and the tables report, with the reason in the host's log.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "base/base.hpp"
+#include "boot/boot.hpp"
+#include "host/host.hpp"
+#include "memmap/memmap.hpp"
+#include "page_alloc/page_alloc.hpp"
+#include "zone/zone.hpp"
+
+namespace quire {
+
+class Machine {
+ public:
+  explicit Machine(Host& host) : host_(host), arena_(host), debug_(host, map_) {}
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // From the firmware's map to free pages: the boot story, told once, top to bottom.
+  Result<void> boot(const MachineSpec& spec);
+
+  // One context a CPU; whoever runs on the CPU owns it.
+  [[nodiscard]] std::span<CpuContext> cpus() const { return cpus_; }
+  [[nodiscard]] PageAllocator& pages() { return *pages_; }
+  [[nodiscard]] MemoryMap& map() { return map_; }
+  [[nodiscard]] Nodes& nodes() { return nodes_; }
+  [[nodiscard]] const BootPlan& plan() const { return *plan_; }
+  [[nodiscard]] Tunables& tunables() { return tunables_; }
+  [[nodiscard]] Host& host() const { return host_; }
+
+ private:
+  Result<void> make_memory_map(const MachineSpec& spec);
+  Result<void> map_content();
+  Result<void> bring_up_cpus();
+  Result<void> make_zonelists(Bytes memmap_bytes);
+  void release_free_pages();
+  void size_reserves(const CommandLine& options);
+  void release_late_pages();
+  void release(PfnRange pages);
+
+  Host& host_;
+  Arena arena_;
+  BootPlan* plan_ = nullptr;
+  MemoryMap map_;
+  Nodes nodes_;
+  Tunables tunables_;
+  std::span<CpuContext> cpus_;
+  struct NoHelpers final : AllocHelpers {} helpers_;  // until reclaim, compaction and OOM exist
+  PageDebug debug_;
+  std::optional<PageAllocator> pages_;
+};
+
+// Runs its scope on a CPU of a machine, and puts the caller back where it was.
+class OnCpu {
+ public:
+  explicit OnCpu(CpuContext& context) : previous_(Arch::current()) {
+    Arch::set_current(&context);
+  }
+  ~OnCpu() { Arch::set_current(previous_); }
+  OnCpu(const OnCpu&) = delete;
+  OnCpu& operator=(const OnCpu&) = delete;
+
+ private:
+  CpuContext* previous_;
+};
+
+}  // namespace quire

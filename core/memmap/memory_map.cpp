@@ -1,0 +1,91 @@
+#include "memmap/memory_map.hpp"
+
+#include <cstring>
+
+namespace quire {
+
+Result<void> MemoryMap::init(Arena& arena, std::uint32_t sections) {
+  arena_ = &arena;
+  // One place more than asked for: index 0 may have to stay empty (choose_place).
+  const std::uint64_t limit = std::uint64_t{1} << (32 - kSectionShift);
+  const std::uint64_t places = min_of<std::uint64_t>(std::uint64_t{sections} + 1, limit);
+  const std::uint64_t pages = places * kSectionPages.raw();
+  QUIRE_TRY_ASSIGN(map, arena.allocate(Bytes{pages * sizeof(Page)}, NodeId{0}));
+  QUIRE_TRY_ASSIGN(blocks, arena.allocate(Bytes{pages / kPageblockPages.raw() / 2}, NodeId{0}));
+  pages_ = reinterpret_cast<Page*>(map);
+  pageblocks_ = reinterpret_cast<std::uint32_t*>(blocks);
+  QUIRE_TRY_ASSIGN(roots, arena.make_array<std::uint32_t*>(kRoots));
+  QUIRE_TRY_ASSIGN(table, arena.make_array<Place>(places));
+  QUIRE_TRY_ASSIGN(vacated, arena.make_array<std::uint32_t>(places));
+  roots_ = roots;
+  places_ = table;
+  vacated_ = vacated;
+  return {};
+}
+
+Result<std::uint32_t> MemoryMap::choose_place(SectionId section) {
+  if (vacated_count_ > 0) return vacated_[--vacated_count_];
+  // Only page frame 0, which is always reserved, may have index 0.
+  if (next_place_ == 0 && section != SectionId{0}) next_place_ = 1;
+  if (next_place_ == places_.size()) return Errno::kNoSpace;
+  return next_place_++;
+}
+
+Result<void> MemoryMap::add_section(SectionId section) {
+  const auto number = static_cast<std::uint32_t>(section);
+  if (number / kSectionsPerRoot >= kRoots) return Errno::kInvalid;
+  if (has_section(section)) return Errno::kExists;
+  std::uint32_t*& root = roots_[number / kSectionsPerRoot];
+  if (root == nullptr) {
+    QUIRE_TRY_ASSIGN(table, arena_->make_array<std::uint32_t>(kSectionsPerRoot));
+    root = table.data();
+  }
+  QUIRE_TRY_ASSIGN(place, choose_place(section));
+  places_[place] = {section, nullptr};
+  root[number % kSectionsPerRoot] = place + 1;
+  ++present_;
+  return {};
+}
+
+Result<void> MemoryMap::remove_section(SectionId section) {
+  const std::uint32_t place = place_of(section);
+  if (place == 0) return Errno::kNoEntry;
+  const auto number = static_cast<std::uint32_t>(section);
+  roots_[number / kSectionsPerRoot][number % kSectionsPerRoot] = 0;
+  const std::uint64_t first = std::uint64_t{place - 1} << kSectionShift;
+  std::memset(static_cast<void*>(pages_ + first), 0, kSectionPages.raw() * sizeof(Page));
+  std::memset(pageblocks_ + first / kPageblockPages.raw() / 8, 0,
+              kSectionPages.raw() / kPageblockPages.raw() / 2);
+  vacated_[vacated_count_++] = place - 1;
+  --present_;
+  return {};
+}
+
+Page* MemoryMap::page_of(Pfn pfn) const {
+  const std::uint32_t place = place_of(section_of(pfn));
+  if (place == 0) return nullptr;
+  return pages_ + (std::uint64_t{place - 1} << kSectionShift) +
+         (pfn.raw() & (kSectionPages.raw() - 1));
+}
+
+std::byte* MemoryMap::content_of(const Page& page) const {
+  const std::uint32_t index = raw(index_of(page));
+  std::byte* const content = places_[index >> kSectionShift].content;
+  if (content == nullptr) return nullptr;
+  return content + (index & (kSectionPages.raw() - 1)) * kPageSize.raw();
+}
+
+void MemoryMap::set_content(SectionId section, std::byte* content) {
+  const std::uint32_t place = place_of(section);
+  QUIRE_ASSERT(place != 0);
+  places_[place - 1].content = content;
+}
+
+void MemoryMap::set_pageblock_type(PageIndex index, MigrateType type) {
+  const std::uint32_t block = raw(index) >> kPageblockOrder.raw();
+  std::uint32_t& word = pageblocks_[block / 8];
+  const std::uint32_t shift = block % 8 * 4;
+  word = (word & ~(15u << shift)) | (static_cast<std::uint32_t>(type) ^ kMovableBits) << shift;
+}
+
+}  // namespace quire

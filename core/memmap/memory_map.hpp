@@ -1,0 +1,107 @@
+// The memory map: one array of Page, addressed by PageIndex, and the way between a Pfn and its
+// Page. Three memory models differ only in which sections have a place in the array:
+//
+//   FLATMEM      every section from the first page of RAM to the last, holes included
+//   DISCONTIGMEM every section that some node spans
+//   SPARSEMEM    sections that hold RAM; sections can be added and removed while running
+//
+// Sections are 128 MiB and keep their alignment in the array, so that a block's buddy is found in
+// index space and hot paths need no Pfn.
+//
+// Pageblocks  Four bits for each 2 MiB say its migrate type; all-zero bits mean movable.
+// Capacity    2^32 pages: 16 TiB of RAM at any physical address. The array is reserved whole and
+//             touched page by page.
+// Locking     add_section and remove_section: the hot-plug lock. Readers need none: a section that
+//             is looked up is one that the caller knows to be present. Pageblock types: zone lock.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/base.hpp"
+#include "boot/boot.hpp"
+#include "host/host.hpp"
+#include "memmap/page.hpp"
+
+namespace quire {
+
+inline constexpr PageCount kSectionPages{std::uint64_t{1} << 15};
+
+enum class SectionId : std::uint32_t {};  // a Pfn divided by kSectionPages
+constexpr SectionId section_of(Pfn pfn) {
+  return SectionId{static_cast<std::uint32_t>(pfn.raw() / kSectionPages.raw())};
+}
+constexpr Pfn start_of(SectionId section) {
+  return Pfn{std::uint64_t{static_cast<std::uint32_t>(section)} * kSectionPages.raw()};
+}
+
+class MemoryMap {
+ public:
+  // Room for `sections` sections at most, none present yet. Errors: kNoMemory.
+  Result<void> init(Arena& arena, std::uint32_t sections);
+
+  // Gives `section` a place; its pages are untouched. kExists if it has one, kNoSpace if full.
+  Result<void> add_section(SectionId section);
+  // Takes the place away and forgets its pages; kNoEntry if it has none.
+  Result<void> remove_section(SectionId section);
+  [[nodiscard]] bool has_section(SectionId section) const { return place_of(section) != 0; }
+  [[nodiscard]] std::uint32_t section_count() const { return present_; }
+
+  [[nodiscard]] Page& at(PageIndex index) const { return pages_[raw(index)]; }
+  [[nodiscard]] Page& at(std::uint32_t index) const { return pages_[index]; }
+  [[nodiscard]] PageIndex index_of(const Page& page) const {
+    return PageIndex{static_cast<std::uint32_t>(&page - pages_)};
+  }
+  // Null when no section holds `pfn`.
+  [[nodiscard]] Page* page_of(Pfn pfn) const;
+  [[nodiscard]] Pfn pfn_of(PageIndex index) const {
+    return start_of(places_[raw(index) >> kSectionShift].section) +
+           PageCount{raw(index) & (kSectionPages.raw() - 1)};
+  }
+  [[nodiscard]] Pfn pfn_of(const Page& page) const { return pfn_of(index_of(page)); }
+
+  // Where the content of a page's frame lies, or null when frames of this machine have none.
+  [[nodiscard]] std::byte* content_of(const Page& page) const;
+  // The content of the frames of `section` begins at `content` (see Host::map_frames).
+  void set_content(SectionId section, std::byte* content);
+
+  [[nodiscard]] MigrateType pageblock_type(PageIndex index) const {
+    const std::uint32_t block = raw(index) >> kPageblockOrder.raw();
+    const std::uint32_t bits = pageblocks_[block / 8] >> (block % 8 * 4) & 7;
+    return static_cast<MigrateType>(bits ^ kMovableBits);
+  }
+  void set_pageblock_type(PageIndex index, MigrateType type);
+
+ private:
+  static constexpr unsigned kSectionShift = 15;
+  static constexpr std::uint32_t kSectionsPerRoot = 1024;
+  static constexpr std::uint32_t kRoots = 1u << 15;  // 2^25 sections: 52 bits of address
+  // Stored types are Linux's with this toggled: zero bits mean movable.
+  static constexpr std::uint32_t kMovableBits = static_cast<std::uint32_t>(MigrateType::kMovable);
+
+  struct Place {
+    SectionId section;
+    std::byte* content;
+  };
+
+  // The place of a section in the array, counted from 1; 0 when it has none.
+  [[nodiscard]] std::uint32_t place_of(SectionId section) const {
+    const auto number = static_cast<std::uint32_t>(section);
+    if (number / kSectionsPerRoot >= kRoots) return 0;
+    const std::uint32_t* const root = roots_[number / kSectionsPerRoot];
+    return root == nullptr ? 0 : root[number % kSectionsPerRoot];
+  }
+  Result<std::uint32_t> choose_place(SectionId section);
+
+  Arena* arena_ = nullptr;
+  Page* pages_ = nullptr;
+  std::uint32_t* pageblocks_ = nullptr;  // eight pageblocks a word
+  std::span<std::uint32_t*> roots_;
+  std::span<Place> places_;
+  std::span<std::uint32_t> vacated_;     // places given back, the last on top
+  std::uint32_t vacated_count_ = 0;
+  std::uint32_t next_place_ = 0;
+  std::uint32_t present_ = 0;
+};
+
+}  // namespace quire

@@ -1,0 +1,34 @@
+// How movable what lives in a pageblock is; free pages are grouped by it (fragmentation avoidance).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace quire {
+
+// Values are Linux's where /proc/pagetypeinfo and free lists are ordered by them.
+enum class MigrateType : std::uint8_t {
+  kUnmovable,
+  kMovable,
+  kReclaimable,
+  kHighAtomic,  // reserved for atomic allocations of high order
+  kCma,
+  kIsolate,     // never allocated from: being taken offline, or of a contiguous range
+};
+inline constexpr unsigned kMigrateTypes = 6;
+// The types that have per-CPU lists and fall back to one another.
+inline constexpr unsigned kPcpTypes = 3;
+constexpr unsigned index_of(MigrateType type) { return static_cast<unsigned>(type); }
+
+// As /proc/pagetypeinfo spells it.
+constexpr std::string_view name_of(MigrateType type) {
+  constexpr std::array<std::string_view, kMigrateTypes> kNames = {
+      "Unmovable", "Movable", "Reclaimable", "HighAtomic", "CMA", "Isolate"};
+  return kNames[index_of(type)];
+}
+
+// Free pages of mergeable types may form one block across pageblocks of different type.
+constexpr bool is_mergeable(MigrateType type) { return index_of(type) < kPcpTypes; }
+
+}  // namespace quire

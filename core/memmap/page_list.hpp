@@ -1,0 +1,78 @@
+// A doubly linked list of pages, linked by 32-bit indices through Page::next and Page::prev, nil-
+// terminated, with head and tail in the owner. A page is on at most one list.
+//
+// Locking  The owner's. Cost  Constant; pushing and removing touch the neighbours.
+#pragma once
+
+#include <cstdint>
+
+#include "base/base.hpp"
+#include "memmap/memory_map.hpp"
+
+namespace quire {
+
+class PageList {
+ public:
+  [[nodiscard]] bool empty() const { return head_ == 0; }
+  // Without the owner's lock: true or false of some moment near now.
+  [[nodiscard]] bool empty_racy() const { return __atomic_load_n(&head_, __ATOMIC_RELAXED) == 0; }
+  [[nodiscard]] PageIndex front() const { return PageIndex{head_}; }
+  [[nodiscard]] PageIndex back() const { return PageIndex{tail_}; }
+
+  void push_front(const MemoryMap& map, PageIndex index) {
+    Page& page = map.at(index);
+    page.next = head_;
+    page.prev = 0;
+    (head_ == 0 ? tail_ : map.at(head_).prev) = raw(index);
+    head_ = raw(index);
+  }
+
+  void push_back(const MemoryMap& map, PageIndex index) {
+    Page& page = map.at(index);
+    page.prev = tail_;
+    page.next = 0;
+    (tail_ == 0 ? head_ : map.at(tail_).next) = raw(index);
+    tail_ = raw(index);
+  }
+
+  // `index` is on this list.
+  void remove(const MemoryMap& map, PageIndex index) {
+    const Page& page = map.at(index);
+    (page.prev == 0 ? head_ : map.at(page.prev).next) = page.next;
+    (page.next == 0 ? tail_ : map.at(page.next).prev) = page.prev;
+  }
+
+  // The list is not empty.
+  PageIndex pop_front(const MemoryMap& map) {
+    const PageIndex index{head_};
+    head_ = map.at(head_).next;
+    (head_ == 0 ? tail_ : map.at(head_).prev) = 0;
+    return index;
+  }
+
+  // Puts `index` behind `place`, which is on this list.
+  void insert_after(const MemoryMap& map, PageIndex place, PageIndex index) {
+    Page& before = map.at(place);
+    Page& page = map.at(index);
+    page.prev = raw(place);
+    page.next = before.next;
+    (page.next == 0 ? tail_ : map.at(page.next).prev) = raw(index);
+    before.next = raw(index);
+  }
+
+  // Puts `replacement` where `index` is on this list.
+  void replace(const MemoryMap& map, PageIndex index, PageIndex replacement) {
+    const Page& old = map.at(index);
+    Page& page = map.at(replacement);
+    page.next = old.next;
+    page.prev = old.prev;
+    (page.prev == 0 ? head_ : map.at(page.prev).next) = raw(replacement);
+    (page.next == 0 ? tail_ : map.at(page.next).prev) = raw(replacement);
+  }
+
+ private:
+  std::uint32_t head_ = 0;
+  std::uint32_t tail_ = 0;
+};
+
+}  // namespace quire

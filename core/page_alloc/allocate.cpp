@@ -1,0 +1,185 @@
+// Allocation: the order in which zones are asked, and the set or free list a block comes from.
+#include "page_alloc/page_allocator.hpp"
+
+namespace quire {
+
+PageAllocator::PageAllocator(const Parts& parts)
+    : host_(parts.host),
+      map_(parts.map),
+      nodes_(parts.nodes),
+      debug_(parts.debug),
+      helpers_(parts.helpers),
+      buddy_(parts.map),
+      mobility_(buddy_, parts.tunables),
+      sets_(buddy_, mobility_) {
+  for (std::uint32_t bits = 0; bits < highest_zone_.size(); ++bits)
+    highest_zone_[bits] = highest_zone(static_cast<Gfp>(bits), nodes_.arch());
+}
+
+void PageAllocator::count_allocation(std::byte* area, const Zone& zone,
+                                     const AllocRequest& request, std::uint64_t times) const {
+  const NodeId preferred = request.preferred->zone->node;
+  auto& numa = percpu_at<PerCpuZone>(area, zone.percpu_offset).numa;
+  const bool local = zone.node == Arch::current()->node;
+  numa[index_of(local ? NumaItem::kNumaLocal : NumaItem::kNumaOther)].add(times);
+  if (zone.node == preferred) {
+    numa[index_of(NumaItem::kNumaHit)].add(times);
+  } else {
+    numa[index_of(NumaItem::kNumaMiss)].add(times);
+    const Zone& missed = *request.preferred->zone;
+    percpu_at<PerCpuZone>(area, missed.percpu_offset)
+        .numa[index_of(NumaItem::kNumaForeign)]
+        .add(times);
+  }
+  count_event(area, for_zone(VmEvent::kPgalloc, zone.type), times << request.order.raw());
+}
+
+Page& PageAllocator::hand_out(Zone& zone, PageIndex index, const AllocRequest& request) {
+  Page& page = map_.at(index);
+  const bool compound = request.order.raw() > 0 && any(request.gfp & Gfp::kCompound);
+  page.word = PageWord(zone.page_bits, request.order,
+                       compound ? PageKind::kCompound : PageKind::kInUse);
+  page.refcount = 1;
+  page.mapcount = 0;
+  if (debug_.hooked() || any(request.gfp & Gfp::kZero)) [[unlikely]]
+    debug_.after_alloc(page, request);
+  return page;
+}
+
+// The shortest way: a set that has a page, in a zone with pages to spare.
+Page* PageAllocator::allocate(Gfp gfp, Order order, NodeId node, NodeMask nodes) {
+  const CpuContext& cpu = *Arch::current();
+  const Node& from = nodes_.node(node);
+  const Zonelist& list = any(gfp & Gfp::kThisNode) ? from.own : from.fallback;
+  const ZoneType highest = highest_zone_[raw(gfp) & 0xf];
+  Zone* const zone = list.first[index_of(highest)]->zone;
+  AllocRequest request;
+  if (order != Order{0} || zone == nullptr || nodes != kAllNodes || cpu.task->flags != 0 ||
+      zone->free_pages() <= zone->fast_low[index_of(highest)].get() ||
+      zone->has(ZoneFlag::kBoostedWatermark)) [[unlikely]] {
+    request = prepare(gfp, order, node, nodes);
+    return allocate_with(request);
+  }
+  PerCpuZone& own = percpu_at<PerCpuZone>(cpu.percpu, zone->percpu_offset);
+  PerCpuPages& set = own.pages;
+  if (set.lock.try_lock()) [[likely]] {
+    PageList& ready = set.lists[pcp_index(mobility_.type_of(gfp), Order{0})];
+    if (!ready.empty()) [[likely]] {
+      const PageIndex index = ready.pop_front(map_);
+      --set.count;
+      set.free_factor >>= 1;
+      set.lock.unlock();
+      const bool local = zone->node == cpu.node;
+      own.numa[index_of(NumaItem::kNumaHit)].add(1);
+      own.numa[index_of(local ? NumaItem::kNumaLocal : NumaItem::kNumaOther)].add(1);
+      count_event(cpu.percpu, for_zone(VmEvent::kPgalloc, zone->type), 1);
+      Page& page = map_.at(index);
+      page.word = PageWord(zone->page_bits, Order{0}, PageKind::kInUse);
+      page.refcount = 1;
+      page.mapcount = 0;
+      if (debug_.hooked() || any(gfp & Gfp::kZero)) [[unlikely]] {
+        request = prepare(gfp, order, node, nodes);
+        debug_.after_alloc(page, request);
+      }
+      return &page;
+    }
+    set.lock.unlock();
+  }
+  request = prepare(gfp, order, node, nodes);
+  return allocate_with(request);
+}
+
+AllocRequest PageAllocator::prepare(Gfp gfp, Order order, NodeId node, NodeMask nodes) const {
+  AllocRequest request;
+  request.gfp = in_scope(gfp, Arch::current()->task->flags);
+  request.order = order;
+  request.highest = highest_zone_[raw(request.gfp) & 0xf];
+  request.type = mobility_.type_of(request.gfp);
+  const Node& from = nodes_.node(node);
+  request.list = any(gfp & Gfp::kThisNode) ? &from.own : &from.fallback;
+  request.nodes = nodes;
+  request.find_preferred();
+  return request;
+}
+
+AllocFlags PageAllocator::first_flags(const AllocRequest& request) const {
+  AllocFlags flags{Watermark::kLow};
+  flags.set(AllocFlags::kKswapd, any(request.gfp & Gfp::kKswapdReclaim));
+  const Zone* const preferred = request.preferred->zone;
+  flags.set(AllocFlags::kNoFragment, preferred != nullptr && preferred->fragments_late);
+  return flags;
+}
+
+Page* PageAllocator::allocate_with(AllocRequest& request) {
+  if (Page* const page = get_page_from_freelist(request, first_flags(request))) return page;
+  return allocate_slow(request);
+}
+
+Page* PageAllocator::get_page_from_freelist(const AllocRequest& request, AllocFlags flags) {
+  const ZoneRef* ref = request.preferred;
+  while (ref->zone != nullptr) {
+    Zone& zone = *ref->zone;
+    // Memory that is near matters more than memory that is not fragmented.
+    if (flags.has(AllocFlags::kNoFragment) && zone.node != request.preferred->zone->node) {
+      flags.set(AllocFlags::kNoFragment, false);
+      ref = request.preferred;
+      continue;
+    }
+    const WatermarkQuery query{request.order, request.highest, flags,
+                               zone.watermark_pages(flags.watermark())};
+    if (flags.has(AllocFlags::kNoWatermarks) || watermark_fast(zone, query, request.gfp)) {
+      if (Page* const page = take_from(zone, request, flags)) return page;
+    }
+    ref = request.next_from(ref + 1);
+  }
+  if (!flags.has(AllocFlags::kNoFragment)) return nullptr;
+  flags.set(AllocFlags::kNoFragment, false);
+  return get_page_from_freelist(request, flags);
+}
+
+Page* PageAllocator::take_from(Zone& zone, const AllocRequest& request, AllocFlags flags) {
+  PageIndex index = PageIndex::kNone;
+  if (has_pcp_list(request.order)) index = take_from_set(zone, request, flags);
+  if (index == PageIndex::kNone) index = take_from_buddy(zone, request, flags);
+  if (flags.has(AllocFlags::kKswapd) && zone.has(ZoneFlag::kBoostedWatermark)) {
+    zone.clear(ZoneFlag::kBoostedWatermark);
+    helpers_.wake_kswapd(zone, Order{0}, zone.type);
+  }
+  if (index == PageIndex::kNone) return nullptr;
+  count_allocation(Arch::current()->percpu, zone, request, 1);
+  Page& page = hand_out(zone, index, request);
+  if (request.order.raw() > 0 && flags.has(AllocFlags::kHarder)) [[unlikely]]
+    mobility_.reserve_highatomic(zone, index);
+  return &page;
+}
+
+PageIndex PageAllocator::take_from_set(Zone& zone, const AllocRequest& request,
+                                       AllocFlags flags) {
+  std::byte* const area = Arch::current()->percpu;
+  PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
+  if (!set.lock.try_lock()) return PageIndex::kNone;
+  set.free_factor >>= 1;
+  PageList& ready = set.lists[pcp_index(request.type, request.order)];
+  PageIndex index = PageIndex::kNone;
+  if (!ready.empty() || sets_.refill({area, zone, set}, request, flags)) {
+    index = ready.pop_front(map_);
+    set.count -= 1 << request.order.raw();
+  }
+  set.lock.unlock();
+  return index;
+}
+
+PageIndex PageAllocator::take_from_buddy(Zone& zone, const AllocRequest& request,
+                                         AllocFlags flags) {
+  PageIndex index = PageIndex::kNone;
+  const SpinGuard guard(zone.lock);
+  if (request.order.raw() > 0 && flags.has(AllocFlags::kHarder))
+    index = buddy_.take(zone, request.order, MigrateType::kHighAtomic);
+  if (index == PageIndex::kNone) index = mobility_.take(zone, request, flags);
+  if (index != PageIndex::kNone)
+    mod_zone_state(Arch::current()->percpu, zone, ZoneItem::kNrFreePages,
+                   -static_cast<std::int64_t>(request.order.pages().raw()));
+  return index;
+}
+
+}  // namespace quire

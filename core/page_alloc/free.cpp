@@ -1,0 +1,178 @@
+// Freeing: back to the CPU's own set, or merged into the zone's free lists.
+#include "page_alloc/page_allocator.hpp"
+
+namespace quire {
+
+void PageAllocator::free(Page& page, Order order) {
+  const PageWord word = page.word;
+  const PageWord expected(word.zone_bits(), order, PageKind::kInUse);
+  const PageIndex index = map_.index_of(page);
+  const MigrateType type = map_.pageblock_type(index);
+  if (word != expected || page.refcount != 1 || page.mapcount != 0 || page.mapping != 0 ||
+      !is_mergeable(type) || !has_pcp_list(order) || debug_.hooked()) [[unlikely]] {
+    free_slow(page, order);
+    return;
+  }
+  Zone& zone = nodes_.zone_of(word);
+  std::byte* const area = Arch::current()->percpu;
+  PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
+  page.refcount = 0;
+  if (!set.lock.try_lock()) [[unlikely]] {
+    free_to_zone(zone, index, order);
+    return;
+  }
+  count_event(area, VmEvent::kPgfree, order.pages().raw());
+  page.word = PageWord(word.zone_bits(), order, PageKind::kPerCpu);
+  page.list_type = type;
+  const unsigned list = pcp_index(type, order);
+  set.lists[list].push_front(map_, index);
+  set.count += 1 << order.raw();
+  const bool burst = order != Order{0} && set.free_factor != 0 && order <= kCostlyOrder;
+  const bool full = set.count >= set.high.load(std::memory_order_relaxed);
+  if (burst || full || zone.has(ZoneFlag::kReclaimActive)) [[unlikely]]
+    flush_if_full({area, zone, set}, order, list);
+  set.lock.unlock();
+}
+
+void PageAllocator::flush_if_full(const PerCpuSets::Set& set, Order order, unsigned index) {
+  const bool burst =
+      set.pages.free_factor != 0 && order.raw() > 0 && order <= kCostlyOrder;
+  const std::int32_t high = PerCpuSets::limit(set, burst);
+  if (set.pages.count >= high) sets_.flush(set, index, high, burst);
+}
+
+// References that others hold, pages of a compound block, bad states, hooks.
+void PageAllocator::free_slow(Page& page, Order order) {
+  const PageWord word = page.word;
+  const bool in_use = word.kind() == PageKind::kInUse || word.kind() == PageKind::kCompound;
+  if (!in_use || page.refcount <= 0) {
+    debug_.report_bad_page(page, in_use ? "nonzero _refcount" : "not allocated");
+    return;
+  }
+  if (word.order() != order) {
+    debug_.report_bad_page(page, "freed with another order than it was allocated with");
+    return;
+  }
+  if (--page.refcount > 0) {
+    if (word.kind() != PageKind::kCompound) free_all_but_first(page, order);
+    return;
+  }
+  free_block(page, order);
+}
+
+// Someone still holds a reference to a plain block, which is to its first page: the rest goes now.
+void PageAllocator::free_all_but_first(Page& page, Order order) {
+  const PageWord word = page.word;
+  page.word = PageWord(word.zone_bits(), Order{0}, word.kind());
+  for (unsigned o = order.raw(); o-- > 0;) {
+    Page& part = map_.at(raw(map_.index_of(page)) + (1u << o));
+    part.word = PageWord(word.zone_bits(), Order{o}, word.kind());
+    part.mapcount = 0;
+    part.mapping = 0;
+    free_block(part, Order{o});
+  }
+}
+
+// The last reference is gone.
+void PageAllocator::free_block(Page& page, Order order) {
+  if (page.mapcount != 0 || page.mapping != 0 || (page.word.raw() & PageWord::kFlagMask) != 0) {
+    debug_.report_bad_page(page, page.mapping != 0    ? "non-NULL mapping"
+                                 : page.mapcount != 0 ? "nonzero mapcount"
+                                                      : "PAGE_FLAGS_CHECK_AT_FREE flag(s) set");
+    return;
+  }
+  if (debug_.hooked()) debug_.before_free(page, order);
+  Zone& zone = nodes_.zone_of(page.word);
+  const PageIndex index = map_.index_of(page);
+  const MigrateType type = map_.pageblock_type(index);
+  std::byte* const area = Arch::current()->percpu;
+  PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
+  page.refcount = 0;
+  if (!has_pcp_list(order) || type == MigrateType::kIsolate || !set.lock.try_lock()) {
+    free_to_zone(zone, index, order);
+    return;
+  }
+  count_event(area, VmEvent::kPgfree, order.pages().raw());
+  page.word = PageWord(zone.page_bits, order, PageKind::kPerCpu);
+  page.list_type = type;
+  const unsigned list = pcp_index(is_mergeable(type) ? type : MigrateType::kMovable, order);
+  set.lists[list].push_front(map_, index);
+  set.count += 1 << order.raw();
+  flush_if_full({area, zone, set}, order, list);
+  set.lock.unlock();
+}
+
+void PageAllocator::free_to_zone(Zone& zone, PageIndex index, Order order) {
+  std::byte* const area = Arch::current()->percpu;
+  const auto pages = static_cast<std::int64_t>(order.pages().raw());
+  {
+    const SpinGuard guard(zone.lock);
+    const MigrateType type = map_.pageblock_type(index);
+    if (type != MigrateType::kIsolate)
+      mod_zone_state(area, zone, ZoneItem::kNrFreePages, pages);
+    buddy_.free(zone, index, order, type);
+  }
+  count_event(area, VmEvent::kPgfree, order.pages().raw());
+}
+
+void PageAllocator::split(Page& page, Order order) {
+  QUIRE_ASSERT(page.word.kind() == PageKind::kInUse && page.word.order() == order);
+  const std::uint32_t first = raw(map_.index_of(page));
+  const std::uint32_t zone_bits = page.word.zone_bits();
+  page.word = PageWord(zone_bits, Order{0}, PageKind::kInUse);
+  for (std::uint32_t i = 1; i < order.pages().raw(); ++i) {
+    Page& single = map_.at(first + i);
+    single.word = page.word;
+    single.refcount = 1;
+    single.mapcount = 0;
+    single.mapping = 0;
+  }
+}
+
+void PageAllocator::release(Zone& zone, PfnRange pages) {
+  std::byte* const area = Arch::current()->percpu;
+  const SpinGuard guard(zone.lock);
+  const std::uint64_t count = pages.length().raw();
+  std::uint32_t at = raw(map_.index_of(*map_.page_of(pages.start)));
+  std::uint64_t left = count;
+  while (left != 0) {
+    const unsigned aligned = at == 0 ? Order::kMax : min_of(ffs0(at), Order::kMax);
+    const Order order{min_of(aligned, fls(left) - 1)};
+    // A section's neighbours in memory need not be its neighbours in the memory map.
+    const std::uint64_t in_section =
+        kSectionPages.raw() - (at & (kSectionPages.raw() - 1));
+    std::uint64_t step = order.pages().raw();
+    if (order == Order{Order::kMax}) {
+      step = min_of(left, in_section) & ~(kMaxOrderPages.raw() - 1);
+      buddy_.add_run(zone, PageIndex{at},
+                     static_cast<std::uint32_t>(step / kMaxOrderPages.raw()));
+    } else {
+      buddy_.free_to(ListEnd::kBack, zone, PageIndex{at}, order);
+    }
+    left -= step;
+    if (left == 0) break;
+    at = raw(map_.index_of(*map_.page_of(pages.end - PageCount{left})));
+  }
+  zone.managed.fetch_add(count, std::memory_order_relaxed);
+  zone.stat[index_of(ZoneItem::kNrFreePages)].fetch_add(static_cast<std::int64_t>(count),
+                                                         std::memory_order_relaxed);
+  count_event(area, VmEvent::kPgfree, count);
+}
+
+void PageAllocator::drain(Zone& zone, CpuId cpu) {
+  PerCpuPages& set = nodes_.percpu(zone, cpu).pages;
+  set.lock.lock();
+  sets_.drain({Arch::current()->percpu, zone, set});
+  set.lock.unlock();
+}
+
+void PageAllocator::drain_cpu(CpuId cpu) {
+  nodes_.for_each_populated([&](Zone& zone) { drain(zone, cpu); });
+}
+
+void PageAllocator::drain_all() {
+  for (unsigned cpu = 0; cpu < nodes_.cpu_count(); ++cpu)
+    drain_cpu(CpuId{static_cast<std::uint16_t>(cpu)});
+}
+
+}  // namespace quire

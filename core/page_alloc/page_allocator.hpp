@@ -1,0 +1,107 @@
+// The page allocator: hands out and takes back power-of-two blocks of page frames.
+//
+// Units       Orders are log2 pages.
+// Ownership   A block belongs to whoever asked for it until its last reference is dropped. Freeing
+//             names the same order, unless the block is compound or was split.
+// Locking     Callers run on a CPU of the machine (Arch::current()) and hold no spinlock. Order 0
+//             to 3 and 9 go through the CPU's own set; the rest takes the zone's lock.
+// Errors      allocate() gives null when the request cannot be met, after the report that Linux
+//             prints (unless __GFP_NOWARN). A bad free is reported and the block leaked.
+// Cost        docs/PERFORMANCE.md. What Linux's path does is done: watermarks, gfp, counters.
+// Source      Documentation/core-api/memory-allocation.rst, admin-guide/mm/concepts.rst.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "base/base.hpp"
+#include "host/host.hpp"
+#include "memmap/memmap.hpp"
+#include "page_alloc/debug.hpp"
+#include "page_alloc/helpers.hpp"
+#include "page_alloc/mobility.hpp"
+#include "page_alloc/per_cpu_sets.hpp"
+#include "page_alloc/request.hpp"
+#include "page_alloc/watermark_check.hpp"
+#include "zone/zone.hpp"
+
+namespace quire {
+
+class PageAllocator {
+ public:
+  struct Parts {
+    Host& host;
+    MemoryMap& map;
+    Nodes& nodes;
+    const Tunables& tunables;
+    PageDebug& debug;
+    AllocHelpers& helpers;
+  };
+  explicit PageAllocator(const Parts& parts);
+
+  // A block of 2^order pages from the zones of `node`'s zonelist that `gfp` and `nodes` allow.
+  [[nodiscard]] Page* allocate(Gfp gfp, Order order, NodeId node, NodeMask nodes = kAllNodes);
+  // The same from the current CPU's node.
+  [[nodiscard]] Page* allocate(Gfp gfp, Order order) {
+    return allocate(gfp, order, Arch::current()->node);
+  }
+  // Fills empty slots of `pages` with single pages; returns how many slots are filled then. What
+  // is wanted as one batch comes from one zone.
+  std::size_t allocate_bulk(Gfp gfp, NodeId node, std::span<Page*> pages);
+
+  // Drops a reference; with the last one the block of 2^order pages is free.
+  void free(Page& page, Order order);
+
+  // Makes 2^order single pages, each with a reference of its own, of a block that is not compound.
+  void split(Page& page, Order order);
+
+  // Hands whole pages of a zone over for the first time (boot, hot-add), ascending; movable.
+  void release(Zone& zone, PfnRange pages);
+
+  // Gives a CPU's pages back to their zones; any CPU may do that to any other.
+  void drain(Zone& zone, CpuId cpu);
+  void drain_cpu(CpuId cpu);
+  void drain_all();
+
+  [[nodiscard]] Buddy& buddy() { return buddy_; }
+  [[nodiscard]] Mobility& mobility() { return mobility_; }
+  [[nodiscard]] MemoryMap& map() const { return map_; }
+  [[nodiscard]] Nodes& nodes() const { return nodes_; }
+  [[nodiscard]] PageDebug& debug() const { return debug_; }
+  [[nodiscard]] Host& host() const { return host_; }
+
+ private:
+  friend class SlowPath;
+
+  [[nodiscard]] AllocRequest prepare(Gfp gfp, Order order, NodeId node, NodeMask nodes) const;
+  Page* allocate_with(AllocRequest& request);
+  Page* allocate_slow(AllocRequest& request);
+  Page* get_page_from_freelist(const AllocRequest& request, AllocFlags flags);
+  Page* take_from(Zone& zone, const AllocRequest& request, AllocFlags flags);
+  PageIndex take_from_set(Zone& zone, const AllocRequest& request, AllocFlags flags);
+  PageIndex take_from_buddy(Zone& zone, const AllocRequest& request, AllocFlags flags);
+  std::size_t take_bulk_from(Zone& zone, const AllocRequest& request, std::span<Page*> pages);
+  Page& hand_out(Zone& zone, PageIndex index, const AllocRequest& request);
+  void count_allocation(std::byte* area, const Zone& zone, const AllocRequest& request,
+                        std::uint64_t times) const;
+  [[nodiscard]] AllocFlags first_flags(const AllocRequest& request) const;
+
+  void free_slow(Page& page, Order order);
+  void free_all_but_first(Page& page, Order order);
+  void free_block(Page& page, Order order);
+  void free_to_zone(Zone& zone, PageIndex index, Order order);
+  void flush_if_full(const PerCpuSets::Set& set, Order order, unsigned index)
+      QUIRE_REQUIRES(set.pages.lock);
+
+  Host& host_;
+  MemoryMap& map_;
+  Nodes& nodes_;
+  PageDebug& debug_;
+  AllocHelpers& helpers_;
+  Buddy buddy_;
+  Mobility mobility_;
+  PerCpuSets sets_;
+  std::array<ZoneType, 16> highest_zone_{};  // by the zone bits of a gfp mask
+};
+
+}  // namespace quire

@@ -1,0 +1,63 @@
+// All nodes and zones of one machine, its CPUs' per-CPU areas, and the counters across them.
+//
+// Ownership  Made once at boot from the Layout; nodes and zones never move.
+// Cost       Sums over CPUs and zones are for /proc readers and slow paths.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "base/base.hpp"
+#include "boot/boot.hpp"
+#include "host/host.hpp"
+#include "zone/node.hpp"
+
+namespace quire {
+
+class Nodes {
+ public:
+  // Nodes and zones with their spans and present pages; no zone manages a page yet.
+  Result<void> init(Arena& arena, ArchProfile arch, const NumaInfo& numa, const Layout& layout);
+
+  [[nodiscard]] std::span<Node> all() const { return nodes_; }
+  [[nodiscard]] Node& node(NodeId id) const { return nodes_[index_of(id)]; }
+  [[nodiscard]] bool is_online(NodeId id) const {
+    return index_of(id) < nodes_.size() && nodes_[index_of(id)].online;
+  }
+  [[nodiscard]] unsigned online_count() const;
+  [[nodiscard]] ArchProfile arch() const { return arch_; }
+  // The zone that the first page of a block names.
+  [[nodiscard]] Zone& zone_of(PageWord word) const { return *zone_by_number_[word.zone()]; }
+  // The populated zone whose span holds `pfn`, or null.
+  [[nodiscard]] Zone* zone_of(Pfn pfn) const;
+
+  [[nodiscard]] unsigned cpu_count() const { return static_cast<unsigned>(cpu_nodes_.size()); }
+  [[nodiscard]] unsigned cpu_count(NodeId id) const;
+  [[nodiscard]] NodeId node_of(CpuId cpu) const { return cpu_nodes_[index_of(cpu)]; }
+  [[nodiscard]] std::byte* percpu_area(CpuId cpu) const { return areas_[index_of(cpu)]; }
+  [[nodiscard]] PerCpuZone& percpu(const Zone& zone, CpuId cpu) const {
+    return percpu_at<PerCpuZone>(percpu_area(cpu), zone.percpu_offset);
+  }
+
+  // Pages under management; of every zone, or of zones below HighMem.
+  [[nodiscard]] std::uint64_t managed_pages() const;
+
+  // Visits every zone that has pages, in order of node and zone.
+  template <class Visitor>
+  void for_each_populated(Visitor&& visit) const {
+    for (Node& node : nodes_)
+      for (Zone& zone : node.zones)
+        if (zone.populated()) visit(zone);
+  }
+
+ private:
+  Result<void> make_percpu_areas(Arena& arena);
+
+  ArchProfile arch_{};
+  std::span<Node> nodes_;
+  std::span<Zone*> zone_by_number_;
+  std::span<NodeId> cpu_nodes_;
+  std::span<std::byte*> areas_;
+};
+
+}  // namespace quire

@@ -1,0 +1,25 @@
+// Zonelists: in which order a request that starts on a node tries zones. Its own node's zones come
+// first, the highest zone first; then other nodes with memory, the nearest first.
+//
+// Source   Documentation/admin-guide/mm/numaperf and the kernel's own "Fallback order" lines: of
+//          equally distant nodes those after the local one come first, those that fewer nodes have
+//          as their nearest come first, and a node with CPUs counts one further.
+#pragma once
+
+#include "base/base.hpp"
+#include "boot/boot.hpp"
+#include "zone/nodes.hpp"
+
+namespace quire {
+
+// Memory for the zonelists of every online node, whatever zones may become populated.
+Result<void> reserve_zonelists(Nodes& nodes, Arena& arena);
+
+// (Re)builds all zonelists. `numa` gives the distances.
+void build_zonelists(Nodes& nodes, const NumaInfo& numa);
+
+// Pages that will be managed as far as anyone can tell before the page allocator exists: what is
+// present, less the memory map with `memmap_bytes` a page ("Total pages" of the boot log).
+std::uint64_t estimated_pages(const Nodes& nodes, Bytes memmap_bytes);
+
+}  // namespace quire
