@@ -1,7 +1,6 @@
 #include "tools/machine_file/importers.hpp"
 
 namespace quire::machine_file {
-
 Parsed<MachineFile> import_boot_log(std::string_view text, std::string_view file) {
   const auto log = parse_boot_log(text, file);
   if (!log) return std::unexpected(log.error());
@@ -15,7 +14,7 @@ Parsed<MachineFile> import_boot_log(std::string_view text, std::string_view file
   machine.firmware_map = log->firmware;
   machine.affinity = log->affinity;
   machine.cpu_nodes = cpu_nodes_of(*log, log->cpus.value_or(log->apic_nodes.size()));
-  machine.distances = distances_of(log->distances);
+  machine.distances = distances_of(log->distances, first_nodes(log->distances.size()));
   if (debian_kernel_fits(machine.firmware_map)) machine.kernel_image = debian_kernel_image();
   take_initrd(*log, machine);
   return checked(std::move(machine), file);

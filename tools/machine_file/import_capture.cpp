@@ -3,6 +3,7 @@
 
 #include "tools/machine_file/importers.hpp"
 #include "tools/machine_file/json_reader.hpp"
+#include "tools/machine_file/pc_layout.hpp"
 #include "tools/machine_file/text_forms.hpp"
 #include "tools/machine_file/zoneinfo.hpp"
 
@@ -29,6 +30,7 @@ class CaptureReader {
     machine_.command_line = root_.text("cmdline").value_or(log_.command_line.value_or(""));
     read_firmware();
     read_affinity();
+    if (machine_.firmware_map.empty()) lay_out_spec();
     read_distances();
     read_cpus();
     read_kernel();
@@ -38,17 +40,15 @@ class CaptureReader {
 
  private:
   void read_firmware() {
-    const auto rows = root_.field("e820");
-    if (!rows) {
-      machine_.firmware_map = log_.firmware;
-      return;
+    if (const auto rows = root_.field("e820")) {
+      for (const JsonField& row : rows->items()) {
+        const auto range = row.range();
+        const auto type = row.text("type");
+        if (!range) return;
+        machine_.firmware_map.push_back({*range, firmware_type_of(trim(type.value_or("")))});
+      }
     }
-    for (const JsonField& row : rows->items()) {
-      const auto range = row.range();
-      const auto type = row.text("type");
-      if (!range) return;
-      machine_.firmware_map.push_back({*range, firmware_type_of(trim(type.value_or("")))});
-    }
+    if (machine_.firmware_map.empty()) machine_.firmware_map = log_.firmware;
   }
 
   void read_affinity() {
@@ -64,6 +64,23 @@ class CaptureReader {
       if (!node || *node >= kMaxNodes) return row.report_expected("a range with a node below 64");
       machine_.affinity.push_back({*range, static_cast<NodeId>(*node), is_hotpluggable(*range)});
     }
+  }
+
+  // A capture whose log was lost still says what QEMU was asked for.
+  void lay_out_spec() {
+    const auto spec = root_.field("spec");
+    if (!spec || !spec->value().is_object()) return;
+    std::vector<Bytes> sizes;
+    if (const auto nodes = spec->field("nodes")) {
+      for (const JsonField& node : nodes->items()) {
+        sizes.push_back(parse_size(node.text("mem").value_or("")).value_or(Bytes{}));
+      }
+    }
+    const auto ram = parse_size(spec->text("ram").value_or("")).value_or(Bytes{});
+    if (!ram || ram > kPcMaxRam || sizes.size() > kMaxNodes) return;
+    machine_.firmware_map = pc_firmware_map(ram);
+    const bool sane = std::ranges::all_of(sizes, [](Bytes size) { return size <= kPcMaxRam; });
+    if (sane) machine_.affinity = pc_affinity(sizes);
   }
 
   [[nodiscard]] bool is_hotpluggable(PhysRange range) const {
@@ -87,10 +104,23 @@ class CaptureReader {
       }
       numbers.push_back(std::move(cells));
     }
-    machine_.distances = distances_of(numbers);
+    machine_.distances = distances_of(numbers, online_nodes(numbers.size()));
     if (machine_.distances.empty() && numbers.size() > 1) {
-      rows->report_expected("as many numbers in each row as there are rows, at most 64");
+      rows->report_expected("as many numbers in each row as there are rows, one a node");
     }
+  }
+
+  // The nodes that the rows of the distances are of: those that node_cpus names.
+  [[nodiscard]] std::vector<NodeId> online_nodes(std::size_t rows) const {
+    std::vector<NodeId> nodes;
+    if (const auto cpus = root_.field("node_cpus"); cpus && cpus->value().is_object()) {
+      for (const auto& [number, unused] : cpus->value().items()) {
+        const auto node = parse_digits(number, Base::kDecimal);
+        if (node && *node < kMaxNodes) nodes.push_back(static_cast<NodeId>(*node));
+      }
+    }
+    std::ranges::sort(nodes);
+    return nodes.size() == rows ? nodes : first_nodes(rows);
   }
 
   // node_cpus: {"0": "0-1", "1": ""}. Linux's numbers may have holes; ours are counted up.
@@ -108,7 +138,8 @@ class CaptureReader {
       }
     }
     std::ranges::sort(owners);
-    if (owners.size() > kMaxCpus) owners.resize(kMaxCpus);
+    const auto again = std::ranges::unique(owners, {}, &std::pair<CpuId, NodeId>::first);
+    owners.erase(again.begin(), again.end());
     for (const auto& [cpu, node] : owners) machine_.cpu_nodes.push_back(node);
     if (owners.empty()) machine_.cpu_nodes = cpu_nodes_of(log_, log_.cpus.value_or(1));
   }
@@ -124,6 +155,11 @@ class CaptureReader {
       }
     }
     machine_.kernel_image = kernel_image_of(sections, log_.freed);
+    // A log that was lost says nothing of what was freed, but the same kernel frees the same.
+    const std::vector<ImageRange> debian = debian_kernel_image();
+    std::vector<ImageRange> named = debian;
+    std::erase_if(named, &ImageRange::freed);
+    if (!log_.freed.initmem && sections == named) machine_.kernel_image = debian;
     take_initrd(log_, machine_);
   }
 

@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::string_view kMemmap = "sys/firmware/memmap";
 constexpr std::string_view kNodes = "sys/devices/system/node";
-constexpr std::uint8_t kLocalDistance = 10;
-constexpr std::uint8_t kRemoteDistance = 20;
 
 // The number in "node12" or "memory12".
 std::optional<std::uint64_t> number_after(std::string_view prefix, std::string_view name) {
@@ -175,22 +173,17 @@ class HostReader {
     }
   }
 
-  // A row holds the distances to the online nodes; between others the default stands.
   void read_distances(const std::vector<NodeId>& nodes) {
-    const std::size_t count = index_of(nodes.back()) + 1;
-    std::vector<std::uint8_t> matrix(count * count, kRemoteDistance);
-    for (std::size_t i = 0; i < count; ++i) matrix[i * count + i] = kLocalDistance;
+    std::vector<std::vector<unsigned>> rows;
     for (const NodeId from : nodes) {
       const std::string row = text(fmt::format("{}/node{}/distance", kNodes, index_of(from)));
-      const auto cells = split(row, ' ');
-      if (cells.size() != nodes.size()) return;
-      for (std::size_t i = 0; i < cells.size(); ++i) {
-        const auto cell = parse_digits(cells[i], Base::kDecimal);
-        if (!cell || *cell > 255) return;
-        matrix[index_of(from) * count + index_of(nodes[i])] = static_cast<std::uint8_t>(*cell);
+      std::vector<unsigned>& cells = rows.emplace_back();
+      for (const std::string_view word : split(row, ' ')) {
+        const auto cell = parse_digits(word, Base::kDecimal);
+        cells.push_back(static_cast<unsigned>(std::min<std::uint64_t>(cell.value_or(256), 256)));
       }
     }
-    machine_.distances = std::move(matrix);
+    machine_.distances = distances_of(rows, nodes);
   }
 
   // The online CPUs, counted up: Linux's numbers may have holes, ours have none.

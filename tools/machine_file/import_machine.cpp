@@ -28,14 +28,29 @@ Parsed<std::string> read_whole(const fs::path& path) {
 
 }  // namespace
 
-std::vector<std::uint8_t> distances_of(const std::vector<std::vector<unsigned>>& rows) {
-  std::vector<std::uint8_t> flat;
-  if (rows.size() < 2 || rows.size() > kMaxNodes) return flat;
-  for (const std::vector<unsigned>& row : rows) {
-    if (row.size() != rows.size()) return {};
-    for (const unsigned cell : row) flat.push_back(static_cast<std::uint8_t>(cell));
+std::vector<std::uint8_t> distances_of(const std::vector<std::vector<unsigned>>& rows,
+                                       std::span<const NodeId> nodes) {
+  if (nodes.size() < 2 || rows.size() != nodes.size()) return {};
+  const std::size_t count = index_of(nodes.back()) + 1;
+  std::vector<std::uint8_t> matrix(count * count, kRemoteDistance);
+  for (std::size_t i = 0; i < count; ++i) matrix[i * count + i] = kLocalDistance;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].size() != nodes.size()) return {};
+    for (std::size_t j = 0; j < nodes.size(); ++j) {
+      if (rows[i][j] > 255) return {};
+      matrix[index_of(nodes[i]) * count + index_of(nodes[j])] =
+          static_cast<std::uint8_t>(rows[i][j]);
+    }
   }
-  return flat;
+  return matrix;
+}
+
+std::vector<NodeId> first_nodes(std::size_t count) {
+  std::vector<NodeId> nodes;
+  for (std::size_t i = 0; i < std::min<std::size_t>(count, kMaxNodes); ++i) {
+    nodes.push_back(static_cast<NodeId>(i));
+  }
+  return nodes;
 }
 
 void take_initrd(const BootLog& log, MachineFile& machine) {

@@ -17,8 +17,14 @@ namespace quire::machine_file {
 // The text of a boot log, which errors call `file`.
 [[nodiscard]] Parsed<MachineFile> import_boot_log(std::string_view text, std::string_view file);
 
-// The square matrix of `rows`; empty when there is one node only or the rows make no square.
-std::vector<std::uint8_t> distances_of(const std::vector<std::vector<unsigned>>& rows);
+// The matrix of all nodes up to the last of `nodes`, whose rows and columns `rows` has; between
+// others Linux's default stands. Empty when `nodes` is one node, or the rows are not as many
+// numbers, of at most 255, as there are nodes.
+std::vector<std::uint8_t> distances_of(const std::vector<std::vector<unsigned>>& rows,
+                                       std::span<const NodeId> nodes);
+
+// Nodes 0 to `count` - 1, of at most kMaxNodes.
+std::vector<NodeId> first_nodes(std::size_t count);
 
 // Linux hands the initrd back unless it was told not to: where a log that reaches the end of the
 // boot says nothing of it, retain_initrd is what the machine was told.

@@ -11,7 +11,6 @@ namespace quire::machine_file {
 namespace {
 
 constexpr Limits kNodeNumbers{0, static_cast<std::int64_t>(kMaxNodes) - 1};
-constexpr unsigned kLocalDistance = 10;
 
 // What the [[node]] tables say about memory: sizes to lay out, or ranges as they are.
 struct NodeMemory {
