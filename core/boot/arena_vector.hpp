@@ -1,4 +1,4 @@
-// An array in an Arena that grows by doubling. What it grows out of stays behind unused, as
+// Tables in an Arena: a copy of a text, and an array that grows by doubling. What it grows out of stays behind unused, as
 // everything of an Arena does: for tables that are written while a machine boots.
 //
 // Errors  kNoMemory when the arena has no more; the content is then unchanged.
@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <type_traits>
 
 #include "base/base.hpp"
@@ -51,9 +52,13 @@ class ArenaVector {
     return {};
   }
 
-  void erase(std::size_t at) {
-    for (std::size_t i = at + 1; i < used_; ++i) slots_[i - 1] = slots_[i];
-    --used_;
+  // Takes out [first, last).
+  struct Indices {
+    std::size_t first, last;
+  };
+  void erase(Indices gone) {
+    for (std::size_t i = gone.last; i < used_; ++i) slots_[gone.first + i - gone.last] = slots_[i];
+    used_ -= gone.last - gone.first;
   }
 
   void truncate(std::size_t count) { used_ = min_of(used_, count); }
@@ -63,5 +68,11 @@ class ArenaVector {
   std::span<T> slots_;
   std::size_t used_ = 0;
 };
+
+inline Result<std::string_view> copy_text(std::string_view text, Arena& arena) {
+  QUIRE_TRY_ASSIGN(storage, arena.make_array<char>(text.size()));
+  for (std::size_t i = 0; i < text.size(); ++i) storage[i] = text[i];
+  return std::string_view{storage.data(), storage.size()};
+}
 
 }  // namespace quire

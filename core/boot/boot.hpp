@@ -10,6 +10,7 @@
 #include "boot/boot_plan.hpp"
 #include "boot/command_line.hpp"
 #include "boot/firmware_map.hpp"
+#include "boot/holes.hpp"
 #include "boot/layout.hpp"
 #include "boot/machine_spec.hpp"
 #include "boot/memblock.hpp"

@@ -52,16 +52,16 @@ class BootPlan {
   // Calls visit(PfnRange, NodeId) for each range of whole free pages, ascending.
   template <class Visit>
   void for_each_free_pages(Visit visit) const {
-    memblock_.for_each_free([&](PhysRange bytes, NodeId node) {
+    memblock_.for_each_free([&](PhysRange bytes, const MemblockRegion& region) {
       const PfnRange pages{pfn_up(bytes.start), pfn_down(bytes.end)};
-      if (!pages.empty()) visit(pages, node);
+      if (!pages.empty()) visit(pages, region.node);
       return true;
     });
   }
 
-  // The pages that `range` ends with in the page allocator once the boot is over: free ones and
-  // those freed late.
-  [[nodiscard]] PageCount managed_in(PfnRange range) const;
+  // The pages that the page allocator has in a zone once the boot is over: free ones and those
+  // freed late.
+  [[nodiscard]] PageCount managed_in(NodeId node, ZoneType zone) const;
 
   // A range that was reserved is free from now on (late_freed, once given to the page allocator).
   Result<void> free_late(PfnRange range) {
@@ -70,7 +70,9 @@ class BootPlan {
 
  private:
   Result<void> run(const MachineSpec& spec);
+  Result<void> read_command_line(std::string_view text);
   Result<void> read_firmware_map(const MachineSpec& spec);
+  Result<void> settle_firmware_map(ArchProfile arch);
   Result<void> find_memory(const MachineSpec& spec);
   Result<void> find_nodes(const MachineSpec& spec);
   Result<void> size_zones(const MachineSpec& spec);

@@ -49,8 +49,6 @@ class CommandLine {
   [[nodiscard]] bool movable_node() const { return has("movable_node"); }
   [[nodiscard]] bool memblock_debug() const;
   [[nodiscard]] bool numa_off() const;
-  // numa=fake=N: that many nodes of equal size; 0 when not asked for.
-  [[nodiscard]] unsigned numa_fake() const;
 
   // Calls visit(option) for each option, in order.
   template <class Visit>

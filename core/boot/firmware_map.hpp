@@ -3,7 +3,7 @@
 // Invariants  After sanitise() the entries are ascending, disjoint and not empty, and no two that
 //             touch have one type. Where rows overlap, the higher type number wins.
 // Units       Byte ranges; entries need not begin or end at a page.
-// Errors      kNoMemory (arena), kInvalid: a map of the user's without any entry.
+// Errors      kNoMemory (arena).
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,9 @@
 #include "host/host.hpp"
 
 namespace quire {
+
+// What memmap=nn!start makes of RAM; firmware has another type for it.
+inline constexpr FirmwareType kLegacyPersistent{12};
 
 // What an architecture can address, and where its directly mapped memory must end.
 struct ArchLimits {
@@ -37,10 +40,13 @@ class FirmwareMap {
   Result<void> add(FirmwareRange row);
   Result<void> sanitise();
 
-  // Retypes those parts of `range` that are `from`. The rest of the map stays.
-  Result<void> update(PhysRange range, FirmwareType from, FirmwareType to);
-  // Takes away those parts of `range` that are `type`.
-  Result<void> remove(PhysRange range, FirmwareType type);
+  // Retypes those parts of `range` that are `from`, with a line in the log.
+  struct Retype {
+    FirmwareType from, to;
+  };
+  Result<void> update(PhysRange range, Retype types, Host& host);
+  // Takes away those parts of `range` that are `type`, with a line in the log.
+  Result<void> remove(PhysRange range, FirmwareType type, Host& host);
   // Takes away everything (memmap=exactmap).
   void clear() { entries_.truncate(0); }
 
@@ -53,17 +59,14 @@ class FirmwareMap {
   void log(Host& host, std::string_view who) const;
 
  private:
-  Result<void> split_by(PhysRange range, FirmwareType from, const FirmwareType* to);
-  void sort();
+  Result<void> replace(PhysRange range, FirmwareType from, const FirmwareType* to);
+  Result<void> append_merged(FirmwareRange row);
 
   ArenaVector<FirmwareRange> entries_;
   ArenaVector<FirmwareRange> scratch_;
 };
 
 // Applies mem= and memmap= of the command line; true when there was any.
-Result<bool> apply_user_map(FirmwareMap& map, const CommandLine& options);
-
-// "usable", "reserved", "ACPI data", ... as the boot log says it.
-std::string_view name_of(FirmwareType type);
+Result<bool> apply_user_map(FirmwareMap& map, const CommandLine& options, Host& host);
 
 }  // namespace quire

@@ -68,7 +68,7 @@ class MemblockType {
   Result<Indices> isolate(PhysRange range);
 
  private:
-  Result<void> insert(std::size_t at, const MemblockRegion& region);
+  Result<void> make_room(std::size_t more);
   void merge();
   [[nodiscard]] std::size_t first_ending_after(PhysAddr address) const;
 
@@ -105,6 +105,9 @@ class Memblock {
   Result<void> reserve(PhysRange range, NodeId node = kNoNode);
   Result<void> free(PhysRange range) { return reserved_.remove(range); }
   Result<void> set_node(PhysRange range, NodeId node) { return memory_.set_node(range, node); }
+  Result<void> set_reserved_node(PhysRange range, NodeId node) {
+    return reserved_.set_node(range, node);
+  }
   Result<void> mark_hotplug(PhysRange range) {
     return memory_.set_flags(range, MemblockRegion::kHotplug);
   }
@@ -127,8 +130,8 @@ class Memblock {
   void retire() { retired_ = true; }
   [[nodiscard]] bool retired() const { return retired_; }
 
-  // Calls visit(PhysRange, NodeId) for each free range (memory and not reserved), ascending.
-  // visit returns true to go on.
+  // Calls visit(PhysRange, const MemblockRegion&) for each free range (memory that is mapped and
+  // not reserved) and the region it is of, ascending, as long as visit returns true.
   template <class Visit>
   void for_each_free(Visit visit) const;
 
@@ -137,8 +140,9 @@ class Memblock {
 
  private:
   static MemblockRegion region_of(PhysRange range);
-  [[nodiscard]] Result<PhysAddr> find_free(const MemblockRequest& request, PhysRange window) const;
-  [[nodiscard]] bool may_use(const MemblockRegion& region, const MemblockRequest& request) const;
+  // Where in `window` the request fits, on `node` or with kNoNode anywhere; 0 when nowhere.
+  [[nodiscard]] PhysAddr find_free(const MemblockRequest& request, PhysRange window,
+                                   NodeId node) const;
 
   MemblockType memory_;
   MemblockType reserved_;
@@ -154,12 +158,13 @@ void Memblock::for_each_free(Visit visit) const {
   const std::span<const MemblockRegion> taken = reserved_.regions();
   std::size_t next = 0;
   for (const MemblockRegion& region : memory_.regions()) {
+    if ((region.flags & MemblockRegion::kNoMap) != 0) continue;
     PhysAddr from = region.base;
     while (next < taken.size() && taken[next].end() <= from) ++next;
     for (std::size_t i = next; from < region.end(); ++i) {
       const bool last = i == taken.size() || taken[i].base >= region.end();
       const PhysAddr to = last ? region.end() : taken[i].base;
-      if (from < to && !visit(PhysRange{from, to}, region.node)) return;
+      if (from < to && !visit(PhysRange{from, to}, region)) return;
       if (last) break;
       from = taken[i].end();
     }

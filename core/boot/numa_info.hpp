@@ -54,19 +54,27 @@ class NumaInfo {
   // The node of each CPU, by CPU number; one CPU at least.
   [[nodiscard]] std::span<const NodeId> cpu_nodes() const { return cpu_nodes_; }
   [[nodiscard]] std::span<const NodeBlock> blocks() const { return blocks_.span(); }
-  [[nodiscard]] bool has_distance_table() const { return table_nodes_ != 0; }
+  // Nodes in the firmware's table of distances; 0 when there is none or it is not used.
   [[nodiscard]] unsigned distance_table_nodes() const { return table_nodes_; }
 
  private:
-  Result<bool> use_affinity(const Sources& sources, Memblock& memblock, Host& host);
-  Result<bool> clean_blocks(const Memblock& memblock, Pfn max_pfn, Host& host);
-  bool find_conflict(Host& host) const;
-  void join_blocks(Host& host);
-  [[nodiscard]] bool cover_memory(const Memblock& memblock, Host& host) const;
-  Result<void> use_one_node(const Sources& sources, Memblock& memblock, Host& host);
-  Result<void> fake_nodes(unsigned count, Memblock& memblock, Host& host);
+  struct Context {
+    const Sources& sources;
+    Memblock& memblock;
+    Host& host;
+  };
+  Result<void> check_numbers(const Context& context) const;
+  Result<bool> use_affinity(const Context& context);
+  Result<void> read_rows(const Context& context);
+  void use_distances(const Context& context);
+  void keep_blocks_with_memory(const Context& context);
+  bool join_blocks(Host& host);
+  [[nodiscard]] bool may_join(std::size_t i, std::size_t j) const;
+  [[nodiscard]] bool cover_memory(const Context& context) const;
+  Result<void> assign_memory(const Context& context);
+  Result<void> spare_kernel_nodes(const Context& context);
+  Result<void> use_one_node(const Context& context);
   Result<void> place_cpus(const MachineSpec& spec);
-  void use_distances(const MachineSpec& spec, Host& host);
 
   Arena& arena_;
   ArenaVector<NodeBlock> blocks_;
@@ -77,5 +85,8 @@ class NumaInfo {
   bool from_firmware_ = false;
   std::array<std::uint8_t, std::size_t{kMaxNodes} * kMaxNodes> table_{};
 };
+
+// The pages of `range` that are RAM.
+PageCount memory_pages_in(const Memblock& memblock, PhysRange range);
 
 }  // namespace quire

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/base.hpp"
+#include "boot/command_line.hpp"
 #include "boot/layout.hpp"
 #include "boot/machine_spec.hpp"
 #include "boot/memblock.hpp"
@@ -30,9 +31,13 @@ struct LateFreed {
 
 struct KernelUseSources {
   const MachineSpec& spec;
+  const CommandLine& options;
   const NumaInfo& numa;
   const Layout& layout;
 };
+
+// The kernel image from the first byte of any part to the last; empty without one.
+PhysRange kernel_extent(const MachineSpec& spec);
 
 // The first MiB, the kernel image from its first byte to its last, the initrd.
 Result<void> reserve_placed(const MachineSpec& spec, Memblock& memblock);
@@ -48,7 +53,13 @@ Result<void> reserve_tables(const KernelUseSources& sources, Memblock& memblock,
 Result<void> reserve_to_match(const KernelUseSources& sources, std::span<const LateFreed> freed,
                               Memblock& memblock, Host& host);
 
-// The pages of `range` that are RAM and not reserved.
-PageCount free_pages_in(const Memblock& memblock, PfnRange range);
+// The pages of one node's zone that are free, and those of it that come free late.
+struct ZonePages {
+  NodeId node{};
+  PfnRange span{};
+};
+PageCount free_pages_in(const Memblock& memblock, const ZonePages& zone);
+PageCount late_pages_in(std::span<const LateFreed> freed, const Memblock& memblock,
+                        const ZonePages& zone);
 
 }  // namespace quire

@@ -6,6 +6,7 @@
 
 #include "base/base.hpp"
 #include "boot/command_line.hpp"
+#include "boot/firmware_map.hpp"
 #include "boot/layout.hpp"
 #include "boot/machine_spec.hpp"
 #include "boot/memblock.hpp"

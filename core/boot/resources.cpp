@@ -1,0 +1,94 @@
+#include "boot/resources.hpp"
+
+#include "boot/arena_vector.hpp"
+#include "boot/boot_log.hpp"
+
+namespace quire {
+namespace {
+
+std::string_view row_name(FirmwareType type) {
+  switch (type) {
+    case FirmwareType::kUsable: return "System RAM";
+    case FirmwareType::kReserved: return "Reserved";
+    case FirmwareType::kAcpiData: return "ACPI Tables";
+    case FirmwareType::kAcpiNvs: return "ACPI Non-volatile Storage";
+    case FirmwareType::kUnusable: return "Unusable memory";
+    case FirmwareType::kPersistent: return "Persistent Memory";
+  }
+  return type == kLegacyPersistent ? "Persistent Memory (legacy)" : "Unknown E820 type";
+}
+
+// Behind RAM nothing is placed up to the next multiple of this, in case firmware hid RAM there.
+Bytes clearance_at(PhysAddr end) {
+  if (end < PhysAddr{0} + mib(1)) return kib(64);
+  return end < PhysAddr{0} + mib(16) ? mib(1) : mib(64);
+}
+
+class Rows {
+ public:
+  explicit Rows(Arena& arena) : arena_(arena), rows_(arena) {}
+
+  // Behind all rows that begin before it, and behind the row it lies in.
+  Result<void> add(const ResourceRow& row) {
+    std::size_t at = rows_.size();
+    while (at > 0 && comes_before(row, rows_[at - 1])) --at;
+    return rows_.insert(at, row);
+  }
+
+  Result<void> add_image_part(const KernelRange& part, std::span<const FirmwareRange> map) {
+    if (part.name.empty() || part.range.empty()) return {};
+    for (const FirmwareRange& entry : map) {
+      if (!entry.range.contains(part.range.start)) continue;
+      QUIRE_TRY_ASSIGN(name, copy_text(part.name, arena_));
+      return add({part.range.intersect(entry.range), name, 1});
+    }
+    return {};
+  }
+
+  // What is left of the clearance behind an entry of RAM between the entries behind it.
+  Result<void> add_clearance(std::span<const FirmwareRange> entries, Host& host) {
+    const PhysAddr from = entries.front().range.end;
+    const PhysAddr to = from.align_up(clearance_at(from));
+    if (to <= from) return {};
+    {
+      BootLine line(host);
+      put_mem(line->str("e820: reserve RAM buffer "), {from, to}, kShortDigits);
+    }
+    PhysAddr at = from;
+    for (const FirmwareRange& next : entries.last(entries.size() - 1)) {
+      if (at < min_of(next.range.start, to))
+        QUIRE_TRY(add({{at, min_of(next.range.start, to)}, "RAM buffer", 0}));
+      at = max_of(at, next.range.end);
+    }
+    if (at < to) return add({{at, to}, "RAM buffer", 0});
+    return {};
+  }
+
+  [[nodiscard]] std::span<const ResourceRow> span() const { return rows_.span(); }
+
+ private:
+  static bool comes_before(const ResourceRow& a, const ResourceRow& b) {
+    if (a.range.start != b.range.start) return a.range.start < b.range.start;
+    return a.depth < b.depth;
+  }
+
+  Arena& arena_;
+  ArenaVector<ResourceRow> rows_;
+};
+
+}  // namespace
+
+Result<std::span<const ResourceRow>> make_resources(const FirmwareMap& map,
+                                                    std::span<const KernelRange> image,
+                                                    Arena& arena, Host& host) {
+  Rows rows(arena);
+  for (const FirmwareRange& entry : map.entries())
+    QUIRE_TRY(rows.add({entry.range, row_name(entry.type), 0}));
+  for (const KernelRange& part : image) QUIRE_TRY(rows.add_image_part(part, map.entries()));
+  for (std::size_t i = 0; i < map.entries().size(); ++i)
+    if (map.entries()[i].type == FirmwareType::kUsable)
+      QUIRE_TRY(rows.add_clearance(map.entries().last(map.entries().size() - i), host));
+  return rows.span();
+}
+
+}  // namespace quire
