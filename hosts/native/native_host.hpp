@@ -22,8 +22,8 @@
 namespace quire {
 
 struct NativeOptions {
-  TextCallback log;       // a line of the machine's log; none: dropped
-  TextCallback on_panic;  // sees the report before stderr does; may leave instead of returning
+  TextCallback log = {};       // a line of the machine's log; none: dropped
+  TextCallback on_panic = {};  // sees the report before stderr does; may leave instead of returning
 };
 
 class NativeHost final : public Host {

@@ -38,11 +38,10 @@ namespace quire {
 struct SimOptions {
   std::uint64_t seed = 0;
   bool explore = false;
-  bool frame_content = false;         // whether frames can be read and written
   Bytes stack_size = kib(256);        // of each task; memory only when touched
   std::uint64_t yield_cost_ns = 100;  // so that a task that polls the clock gets somewhere
   std::ostream* log = nullptr;        // sees each line of the log as well
-  TextCallback on_panic;              // sees the report before stderr does; may leave
+  TextCallback on_panic = {};         // sees the report before stderr does; may leave
 };
 
 class SimHost final : public Host {
@@ -98,7 +97,7 @@ class SimHost final : public Host {
   void ready_at(SimTask& task, std::uint64_t due_ns);
   void run(std::uint64_t until_ns, bool until_idle);
   VirtualCpu* next_cpu(std::uint64_t until_ns);
-  void wake_due(std::uint64_t now_ns);
+  std::uint64_t wake_first();
   void run_on(VirtualCpu& cpu);
   void leave_cpu(SimTask::State state);
   void check_no_locks_held(const char* what);
