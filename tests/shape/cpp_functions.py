@@ -76,6 +76,7 @@ def functions_of(root, paths):
             continue
         defined = tag["kind"] == "function" and "end" in tag
         length = tag["end"] - tag["line"] + 1 if defined else None
-        found.append(Function(tag["path"], tag["name"], tag["line"], length,
+        name = "lambda" if tag["name"].startswith("__anon") else tag["name"]
+        found.append(Function(tag["path"], name, tag["line"], length,
                               split_parameters(tag["signature"])))
     return found

@@ -112,6 +112,11 @@ class RulesTest(unittest.TestCase):
                      "Range<int, int> a, int b", "int a, int* b"):
             self.assertEqual(self.caught({"core/base/a.hpp": f"void f({good});\n"}), [], good)
 
+    def test_a_lambda_has_a_name_that_an_excuse_can_give(self):
+        bad = "void f() {\n  const auto g = [](int a, int b) { return a + b; };\n}\n"
+        self.assertEqual(self.caught({"core/base/a.cpp": bad}),
+                         [("adjacent-arithmetic", "core/base/a.cpp", "lambda")])
+
     def test_unfinished_work(self):
         bad = "// TO" "DO: later\n"
         self.assertEqual(self.caught({"core/base/a.cpp": bad}),
