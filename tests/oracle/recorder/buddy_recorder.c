@@ -599,6 +599,46 @@ static void bulks(void)
 	D();
 }
 
+/* Ends with pages of the reserve on the per-CPU lists. */
+static void highatomic_on_pcp(void)
+{
+	int order;
+
+	fill_to_low();
+	for (order = 3; order > 0; order--) {
+		some(BASE | HIGH | ATOMIC, order, 20);
+		free_newest(12);
+	}
+	some(BASE | MOVABLE, 1, 3);
+	some(BASE | HIGH | ATOMIC, 1, 4);
+	say_counts("grown");
+	free_oldest(0, 2);
+	some(BASE | MOVABLE, 1, 4);
+	some(BASE | MOVABLE, 2, 4);
+	free_newest(20);
+}
+
+/* Bulk requests around the low watermark, where they shrink to one page. */
+static void bulks_at_low(void)
+{
+	int i;
+
+	fill_to_low();
+	D();
+	for (i = 0; i < 200; i++) {
+		B(any_type() | (rnd(4) ? 0 : HIGH), 2 + rnd(120));
+		if (rnd(3) == 0)
+			some(any_type(), rnd(3), rnd(8));
+		if (rnd(5) == 0)
+			D();
+		while (held_count && rnd(4))
+			free_random(rnd(40));
+	}
+	free_random(held_count / 2);
+	for (i = 0; i < 60; i++)
+		B(any_type(), 1 + rnd(200));
+}
+
 /* Two zones: the high one until it is exhausted, then the low one and what is kept back in it. */
 static void zone_fallback(void)
 {
@@ -901,6 +941,8 @@ static int run(void)
 	case 16: boosts(__GFP_KSWAPD_RECLAIM); break;
 	case 17: highatomic_pages(); break;
 	case 18: zone_mixing(); break;
+	case 19: bulks_at_low(); break;
+	case 20: highatomic_on_pcp(); break;
 	case 59: reach(n); break;
 	case 62: reach(n); break;
 	case 60: unreserve(__GFP_DIRECT_RECLAIM); break;
