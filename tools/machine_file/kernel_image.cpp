@@ -31,7 +31,7 @@ PhysRange freed_before(std::string_view next, PhysRange hole, const FreedLate& f
 std::vector<ImageRange> kernel_image_of(std::span<const ImageRange> sections,
                                         const FreedLate& freed) {
   std::vector<ImageRange> sorted(sections.begin(), sections.end());
-  std::ranges::stable_sort(sorted, {}, [](const ImageRange& part) { return part.range.start; });
+  std::ranges::sort(sorted, {}, [](const ImageRange& part) { return part.range.start; });
   std::vector<ImageRange> image;
   auto add_freed = [&](PhysRange range) {
     if (!range.empty()) image.push_back({range, "", true});

@@ -109,8 +109,8 @@ void read_sysctl(const TomlTable& root, MachineFile& machine) {
   if (!root.table("sysctl")) return;
   std::vector<PlacedSysctl> found;
   collect_sysctl(*root.node("sysctl")->as_table(), "", found, root.problems());
-  std::ranges::stable_sort(
-      found, [](const PlacedSysctl& a, const PlacedSysctl& b) { return a.place < b.place; });
+  std::ranges::sort(found,
+                    [](const PlacedSysctl& a, const PlacedSysctl& b) { return a.place < b.place; });
   for (PlacedSysctl& placed : found) {
     const std::string& name = placed.setting.name;
     if (std::ranges::find(machine.sysctl, name, &Sysctl::name) != machine.sysctl.end()) {
