@@ -1,5 +1,6 @@
 # tests/fuzz/<name>_fuzz.cpp defines LLVMFuzzerTestOneInput. With QUIRE_FUZZ it becomes the
 # fuzzer fuzz_<name>; in every other build replay_<name> runs it over its corpus as a test.
+add_custom_target(fuzzers)
 quire_sources(fuzz_sources tests/fuzz/*_fuzz.cpp)
 foreach(source IN LISTS fuzz_sources)
   cmake_path(GET source STEM stem)
@@ -8,9 +9,11 @@ foreach(source IN LISTS fuzz_sources)
     add_executable(fuzz_${name} ${source})
     target_link_libraries(fuzz_${name} PRIVATE quire_test_base)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers fuzz_${name})
   elseif(NOT QUIRE_TEST_FOLDERS)
     add_executable(replay_${name} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.cpp)
     target_link_libraries(replay_${name} PRIVATE quire_test_base)
+    add_dependencies(tests replay_${name})
     if(NOT name STREQUAL "canary")
       add_test(NAME fuzz.replay_${name}
         COMMAND replay_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})

@@ -48,6 +48,15 @@ if(machine_file_sources)
   quire_link_existing(quire_machine_file PUBLIC quire_core)
 endif()
 
+quire_sources(oracle_sources tools/oracle/*.cpp)
+if(oracle_sources)
+  add_library(quire_oracle STATIC ${oracle_sources})
+  target_link_libraries(quire_oracle PUBLIC fmt::fmt PRIVATE quire_flags
+    nlohmann_json::nlohmann_json ZLIB::ZLIB)
+  target_compile_options(quire_oracle PRIVATE -mpopcnt)
+  quire_link_existing(quire_oracle PUBLIC quire_machine_file quire_host_sim quire_core)
+endif()
+
 quire_sources(api_sources api/*.cpp)
 add_library(quire SHARED ${api_sources})
 target_include_directories(quire PUBLIC
@@ -79,5 +88,5 @@ if(cli_sources)
   target_compile_options(quire_cli PRIVATE -mpopcnt)
   target_link_libraries(quire_cli PRIVATE quire_flags CLI11::CLI11 fmt::fmt
     nlohmann_json::nlohmann_json ZLIB::ZLIB)
-  quire_link_existing(quire_cli PRIVATE quire_machine_file ${quire_hosts} quire_core)
+  quire_link_existing(quire_cli PRIVATE quire_oracle quire_machine_file ${quire_hosts} quire_core)
 endif()

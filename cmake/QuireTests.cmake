@@ -13,14 +13,19 @@ target_compile_definitions(quire_test_base INTERFACE
   QUIRE_TESTS_DIR="${PROJECT_SOURCE_DIR}/tests" QUIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_compile_options(quire_test_base INTERFACE -mpopcnt)
 target_link_libraries(quire_test_base INTERFACE quire_flags GTest::gmock Threads::Threads)
-quire_link_existing(quire_test_base INTERFACE
-  quire_machine_file ${quire_hosts} quire_core rapidcheck)
+if(NOT QUIRE_TEST_FOLDERS)
+  quire_link_existing(quire_test_base INTERFACE quire_oracle quire_machine_file)
+endif()
+quire_link_existing(quire_test_base INTERFACE ${quire_hosts} quire_core rapidcheck)
 
 quire_sources(support_sources tests/support/*.cpp)
 if(support_sources)
   add_library(quire_test_support STATIC ${support_sources})
   target_link_libraries(quire_test_support PUBLIC quire_test_base)
 endif()
+
+# Builds the tests and what they need; the legs of `make test` build just this.
+add_custom_target(tests)
 
 quire_folders(test_folders tests)
 foreach(folder IN LISTS test_folders)
@@ -30,6 +35,7 @@ foreach(folder IN LISTS test_folders)
   endif()
   set(target test_${folder})
   add_executable(${target} ${sources})
+  add_dependencies(tests ${target})
   target_link_libraries(${target} PRIVATE quire_test_base GTest::gmock_main)
   quire_link_existing(${target} PRIVATE quire_test_support)
   if(folder STREQUAL "api")

@@ -9,9 +9,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build() { # build PRESET
+build() { # build PRESET TARGET
   cmake --preset "$1" >/dev/null
-  cmake --build --preset "$1"
+  cmake --build --preset "$1" --target "$2"
 }
 
 run_tests() { # run_tests DIRECTORY
@@ -19,23 +19,23 @@ run_tests() { # run_tests DIRECTORY
 }
 
 leg_asan() {
-  build asan
+  build asan tests
   ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
     run_tests build-asan
 }
 
 leg_tsan() {
-  build tsan
+  build tsan tests
   TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1" run_tests build-tsan
 }
 
 leg_freestanding() {
-  build freestanding
+  build freestanding all
   run_tests build-freestanding
 }
 
 leg_thread_safety() {
-  build clang-thread-safety
+  build clang-thread-safety all
 }
 
 fuzz_one() { # fuzz_one NAME SECONDS
@@ -48,7 +48,7 @@ fuzz_one() { # fuzz_one NAME SECONDS
 }
 
 leg_fuzz() {
-  build fuzz
+  build fuzz fuzzers
   seconds=${QUIRE_FUZZ_SECONDS:-15}
   if fuzz_one canary 60; then
     echo "fuzz: the canary's bug was not found, so no other fuzzer can be trusted"
@@ -70,7 +70,7 @@ leg_fuzz() {
 }
 
 leg_install() {
-  build release
+  build release all
   tests/install/run.sh build
 }
 
