@@ -3,15 +3,6 @@
 namespace quire {
 namespace {
 
-// Below this much memory, transparent huge pages stay off.
-constexpr std::uint64_t kLeastPagesForHuge = mib(512).raw() >> kPageShift;
-
-bool huge_pages_on(const CommandLine& options, std::uint64_t managed) {
-  const std::string_view asked = options.value_or("transparent_hugepage", "");
-  if (asked == "never") return false;
-  return asked == "always" || asked == "madvise" || managed >= kLeastPagesForHuge;
-}
-
 // The sections that get a place in the memory map: under SPARSEMEM those with RAM, under
 // DISCONTIGMEM every one that a node spans, under FLATMEM every one up to the end of RAM.
 template <class Visit>
@@ -44,9 +35,11 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   const OnCpu boot_cpu(cpus_.front());
   QUIRE_TRY(make_zonelists(spec.profile.memmap_bytes));
   release_free_pages();
-  size_reserves(plan->command_line());
+  size_reserves();
+  open_proc(spec);
   release_late_pages();
-  return {};
+  sysctls_->size_reserves();
+  return apply_sysctls(spec.sysctl);
 }
 
 Result<void> Machine::make_memory_map(const MachineSpec& spec) {
@@ -100,6 +93,9 @@ Result<void> Machine::bring_up_cpus() {
 Result<void> Machine::make_zonelists(Bytes memmap_bytes) {
   QUIRE_TRY(reserve_zonelists(nodes_, arena_));
   build_zonelists(nodes_, plan_->numa());
+  QUIRE_TRY(pages_->reserve_routes(arena_));
+  nodes_.for_each_populated([&](Zone& zone) { zone.hooked = debug_.hooked(); });
+  pages_->build_routes();
   for (const Node& node : nodes_.all()) {
     if (!node.online) continue;
     LogLine line(host_);
@@ -107,7 +103,9 @@ Result<void> Machine::make_zonelists(Bytes memmap_bytes) {
     for (std::size_t i = 0; i < node.fallback_length; ++i)
       line->dec(index_of(node.fallback_order[i])).ch(' ');
   }
-  const std::uint64_t total = estimated_pages(nodes_, memmap_bytes);
+  const Zone& dma = nodes_.all().front().zone(ZoneType::kDma);
+  const std::uint64_t total =
+      estimated_pages(nodes_, memmap_bytes, dma.present - plan_->managed_in(dma.node, dma.type));
   // One pageblock a migrate type is the least that grouping makes sense with.
   constexpr unsigned kTypesInUse = 5;
   pages_->mobility().set_grouping_disabled(total < kPageblockPages.raw() * kTypesInUse);
@@ -135,19 +133,42 @@ void Machine::release_free_pages() {
 }
 
 // Everything that follows from how many pages there are to manage by now.
-void Machine::size_reserves(const CommandLine& options) {
+void Machine::size_reserves() {
   calculate_min_free(nodes_, tunables_);
   setup_watermarks(nodes_, tunables_);
   refresh_stat_thresholds(nodes_);
   setup_lowmem_reserve(nodes_, tunables_);
-  if (huge_pages_on(options, nodes_.managed_pages()))
-    raise_min_free_for_huge_pages(nodes_, tunables_);
+}
+
+void Machine::open_proc(const MachineSpec& spec) {
+  sysctls_.emplace(nodes_, tunables_);
+  knobs_.emplace(*sysctls_);
+  knobs_->start(nodes_, plan_->command_line());
+  proc_sources_.emplace(ProcSources{.nodes = nodes_,
+                                    .map = map_,
+                                    .plan = *plan_,
+                                    .sysctls = *sysctls_,
+                                    .knobs = *knobs_,
+                                    .figures = figures_,
+                                    .memory_model = spec.memory_model});
+}
+
+Result<void> Machine::apply_sysctls(std::span<const SysctlSetting> settings) {
+  for (const SysctlSetting& setting : settings) {
+    if (const auto taken = proc().set(setting.name, setting.value); !taken.has_value()) {
+      LogLine(host_)->str("sysctl: ").str(setting.name).str(" = \"").str(setting.value)
+          .str("\": ").str(name_of(taken.error()));
+      return taken.error();
+    }
+  }
+  return {};
 }
 
 // Init sections and the initrd come free when everything has been sized.
 void Machine::release_late_pages() {
   for (const LateFreed& late : plan_->late_freed()) {
-    LogLine(host_)->str("Freeing ").str(late.name).str(" memory: ")
+    LogLine(host_)->str("Freeing ").str(late.name.empty() ? "unused kernel image" : late.name)
+        .str(" memory: ")
         .dec(in_kib(late.range.length())).ch('K');
     release(late.range);
     if (!plan_->free_late(late.range)) QUIRE_PANIC("a late range was not reserved");

@@ -17,6 +17,7 @@
 #include "host/host.hpp"
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
+#include "procfs/procfs.hpp"
 #include "zone/zone.hpp"
 
 namespace quire {
@@ -38,6 +39,8 @@ class Machine {
   [[nodiscard]] const BootPlan& plan() const { return *plan_; }
   [[nodiscard]] Tunables& tunables() { return tunables_; }
   [[nodiscard]] Host& host() const { return host_; }
+  // Every /proc and /sys file, to read and to write.
+  [[nodiscard]] ProcTree proc() const { return ProcTree(*proc_sources_); }
 
  private:
   Result<void> make_memory_map(const MachineSpec& spec);
@@ -45,8 +48,10 @@ class Machine {
   Result<void> bring_up_cpus();
   Result<void> make_zonelists(Bytes memmap_bytes);
   void release_free_pages();
-  void size_reserves(const CommandLine& options);
+  void size_reserves();
+  void open_proc(const MachineSpec& spec);
   void release_late_pages();
+  Result<void> apply_sysctls(std::span<const SysctlSetting> settings);
   void release(PfnRange pages);
 
   Host& host_;
@@ -59,6 +64,10 @@ class Machine {
   struct NoHelpers final : AllocHelpers {} helpers_;  // until reclaim, compaction and OOM exist
   PageDebug debug_;
   std::optional<PageAllocator> pages_;
+  std::optional<Sysctls> sysctls_;
+  std::optional<Knobs> knobs_;
+  MemoryFigures figures_;
+  std::optional<ProcSources> proc_sources_;
 };
 
 // Runs its scope on a CPU of a machine, and puts the caller back where it was.

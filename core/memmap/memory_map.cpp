@@ -13,7 +13,8 @@ Result<void> MemoryMap::init(Arena& arena, std::uint32_t sections) {
   QUIRE_TRY_ASSIGN(map, arena.allocate(Bytes{pages * sizeof(Page)}, NodeId{0}));
   QUIRE_TRY_ASSIGN(blocks, arena.allocate(Bytes{pages / kPageblockPages.raw() / 2}, NodeId{0}));
   pages_ = reinterpret_cast<Page*>(map);
-  pageblocks_ = reinterpret_cast<std::uint32_t*>(blocks);
+  pageblock_words_ = reinterpret_cast<std::uint32_t*>(blocks);
+  pageblocks_ = PageblockTypes{pageblock_words_};
   QUIRE_TRY_ASSIGN(roots, arena.make_array<std::uint32_t*>(kRoots));
   QUIRE_TRY_ASSIGN(table, arena.make_array<Place>(places));
   QUIRE_TRY_ASSIGN(vacated, arena.make_array<std::uint32_t>(places));
@@ -54,7 +55,7 @@ Result<void> MemoryMap::remove_section(SectionId section) {
   roots_[number / kSectionsPerRoot][number % kSectionsPerRoot] = 0;
   const std::uint64_t first = std::uint64_t{place - 1} << kSectionShift;
   std::memset(static_cast<void*>(pages_ + first), 0, kSectionPages.raw() * sizeof(Page));
-  std::memset(pageblocks_ + first / kPageblockPages.raw() / 8, 0,
+  std::memset(pageblock_words_ + first / kPageblockPages.raw() / 8, 0,
               kSectionPages.raw() / kPageblockPages.raw() / 2);
   vacated_[vacated_count_++] = place - 1;
   --present_;
@@ -79,13 +80,6 @@ void MemoryMap::set_content(SectionId section, std::byte* content) {
   const std::uint32_t place = place_of(section);
   QUIRE_ASSERT(place != 0);
   places_[place - 1].content = content;
-}
-
-void MemoryMap::set_pageblock_type(PageIndex index, MigrateType type) {
-  const std::uint32_t block = raw(index) >> kPageblockOrder.raw();
-  std::uint32_t& word = pageblocks_[block / 8];
-  const std::uint32_t shift = block % 8 * 4;
-  word = (word & ~(15u << shift)) | (static_cast<std::uint32_t>(type) ^ kMovableBits) << shift;
 }
 
 }  // namespace quire

@@ -66,18 +66,20 @@ class MemoryMap {
   void set_content(SectionId section, std::byte* content);
 
   [[nodiscard]] MigrateType pageblock_type(PageIndex index) const {
-    const std::uint32_t block = raw(index) >> kPageblockOrder.raw();
-    const std::uint32_t bits = pageblocks_[block / 8] >> (block % 8 * 4) & 7;
-    return static_cast<MigrateType>(bits ^ kMovableBits);
+    return pageblocks_.get(raw(index));
   }
-  void set_pageblock_type(PageIndex index, MigrateType type);
+  void set_pageblock_type(PageIndex index, MigrateType type) {
+    pageblocks_.set(raw(index), type);
+  }
+
+  // For hot paths, which keep them: they stay the same while the machine lives.
+  [[nodiscard]] PageArray array() const { return PageArray{pages_}; }
+  [[nodiscard]] PageblockTypes pageblocks() const { return pageblocks_; }
 
  private:
   static constexpr unsigned kSectionShift = 15;
   static constexpr std::uint32_t kSectionsPerRoot = 1024;
   static constexpr std::uint32_t kRoots = 1u << 15;  // 2^25 sections: 52 bits of address
-  // Stored types are Linux's with this toggled: zero bits mean movable.
-  static constexpr std::uint32_t kMovableBits = static_cast<std::uint32_t>(MigrateType::kMovable);
 
   struct Place {
     SectionId section;
@@ -95,7 +97,8 @@ class MemoryMap {
 
   Arena* arena_ = nullptr;
   Page* pages_ = nullptr;
-  std::uint32_t* pageblocks_ = nullptr;  // eight pageblocks a word
+  std::uint32_t* pageblock_words_ = nullptr;
+  PageblockTypes pageblocks_;
   std::span<std::uint32_t*> roots_;
   std::span<Place> places_;
   std::span<std::uint32_t> vacated_;     // places given back, the last on top

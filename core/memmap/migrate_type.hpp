@@ -31,4 +31,34 @@ constexpr std::string_view name_of(MigrateType type) {
 // Free pages of mergeable types may form one block across pageblocks of different type.
 constexpr bool is_mergeable(MigrateType type) { return index_of(type) < kPcpTypes; }
 
+// The migrate type of each pageblock: four bits for each 2 MiB of the memory map, where all-zero
+// bits mean movable. Written under the zone's lock, read without.
+class PageblockTypes {
+ public:
+  PageblockTypes() = default;
+  explicit PageblockTypes(std::uint32_t* words) : words_(words) {}
+
+  // Of the pageblock in which the page at `index` lies.
+  [[nodiscard]] MigrateType get(std::uint32_t index) const {
+    const std::uint32_t word = __atomic_load_n(words_ + (index >> kWordShift), __ATOMIC_RELAXED);
+    return static_cast<MigrateType>((word >> shift_of(index) & 7) ^ kMovableBits);
+  }
+  void set(std::uint32_t index, MigrateType type) {
+    std::uint32_t* const at = words_ + (index >> kWordShift);
+    const std::uint32_t bits = (static_cast<std::uint32_t>(type) ^ kMovableBits)
+                               << shift_of(index);
+    const std::uint32_t others = *at & ~(15u << shift_of(index));
+    __atomic_store_n(at, others | bits, __ATOMIC_RELAXED);
+  }
+
+ private:
+  static constexpr unsigned kBlockShift = 9;                 // pages to pageblocks
+  static constexpr unsigned kWordShift = kBlockShift + 3;    // pages to words of eight pageblocks
+  static constexpr std::uint32_t kMovableBits = 1;           // toggled, so that zero means movable
+
+  static constexpr unsigned shift_of(std::uint32_t index) { return (index >> kBlockShift & 7) * 4; }
+
+  std::uint32_t* words_ = nullptr;
+};
+
 }  // namespace quire

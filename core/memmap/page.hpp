@@ -79,6 +79,10 @@ class PageWord {
   [[nodiscard]] constexpr Order order() const {
     return Order{(raw_ & kOrderMask) >> kOrderShift};
   }
+  // Whether the page is the first of a block of that order and kind, with no flag set.
+  [[nodiscard]] constexpr bool is(Order order, PageKind kind) const {
+    return (raw_ & ((1u << kZoneShift) - 1)) == PageWord(0, order, kind).raw_;
+  }
   [[nodiscard]] constexpr unsigned zone() const { return raw_ >> kZoneShift; }
   [[nodiscard]] constexpr std::uint32_t zone_bits() const { return raw_ & ~((1u << kZoneShift) - 1); }
   [[nodiscard]] constexpr bool has(PageFlag flag) const {
@@ -108,5 +112,21 @@ struct Page {
   std::uint64_t mapping;           // bits 0-47 mapping or anon_vma, bits 48-63 high part of index
 };
 static_assert(sizeof(Page) == 32);
+
+// The memory map as an array: what lists and hot paths need of it, small enough for a register.
+class PageArray {
+ public:
+  PageArray() = default;
+  explicit PageArray(Page* base) : base_(base) {}
+
+  [[nodiscard]] Page& at(std::uint32_t index) const { return base_[index]; }
+  [[nodiscard]] Page& at(PageIndex index) const { return base_[raw(index)]; }
+  [[nodiscard]] PageIndex index_of(const Page& page) const {
+    return PageIndex{static_cast<std::uint32_t>(&page - base_)};
+  }
+
+ private:
+  Page* base_ = nullptr;
+};
 
 }  // namespace quire

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "base/base.hpp"
-#include "memmap/memory_map.hpp"
+#include "memmap/page.hpp"
 
 namespace quire {
 
@@ -19,7 +19,7 @@ class PageList {
   [[nodiscard]] PageIndex front() const { return PageIndex{head_}; }
   [[nodiscard]] PageIndex back() const { return PageIndex{tail_}; }
 
-  void push_front(const MemoryMap& map, PageIndex index) {
+  void push_front(PageArray map, PageIndex index) {
     Page& page = map.at(index);
     page.next = head_;
     page.prev = 0;
@@ -27,7 +27,7 @@ class PageList {
     head_ = raw(index);
   }
 
-  void push_back(const MemoryMap& map, PageIndex index) {
+  void push_back(PageArray map, PageIndex index) {
     Page& page = map.at(index);
     page.prev = tail_;
     page.next = 0;
@@ -36,14 +36,14 @@ class PageList {
   }
 
   // `index` is on this list.
-  void remove(const MemoryMap& map, PageIndex index) {
+  void remove(PageArray map, PageIndex index) {
     const Page& page = map.at(index);
     (page.prev == 0 ? head_ : map.at(page.prev).next) = page.next;
     (page.next == 0 ? tail_ : map.at(page.next).prev) = page.prev;
   }
 
   // The list is not empty.
-  PageIndex pop_front(const MemoryMap& map) {
+  PageIndex pop_front(PageArray map) {
     const PageIndex index{head_};
     head_ = map.at(head_).next;
     (head_ == 0 ? tail_ : map.at(head_).prev) = 0;
@@ -51,7 +51,7 @@ class PageList {
   }
 
   // Puts `index` behind `place`, which is on this list.
-  void insert_after(const MemoryMap& map, PageIndex place, PageIndex index) {
+  void insert_after(PageArray map, PageIndex place, PageIndex index) {
     Page& before = map.at(place);
     Page& page = map.at(index);
     page.prev = raw(place);
@@ -61,7 +61,7 @@ class PageList {
   }
 
   // Puts `replacement` where `index` is on this list.
-  void replace(const MemoryMap& map, PageIndex index, PageIndex replacement) {
+  void replace(PageArray map, PageIndex index, PageIndex replacement) {
     const Page& old = map.at(index);
     Page& page = map.at(replacement);
     page.next = old.next;

@@ -11,7 +11,10 @@ PageAllocator::PageAllocator(const Parts& parts)
       helpers_(parts.helpers),
       buddy_(parts.map),
       mobility_(buddy_, parts.tunables),
-      sets_(buddy_, mobility_) {
+      sets_(buddy_, mobility_),
+      zones_(parts.nodes.zones_by_number()),
+      array_(parts.map.array()),
+      pageblocks_(parts.map.pageblocks()) {
   for (std::uint32_t bits = 0; bits < highest_zone_.size(); ++bits)
     highest_zone_[bits] = highest_zone(static_cast<Gfp>(bits), nodes_.arch());
 }
@@ -46,46 +49,57 @@ Page& PageAllocator::hand_out(Zone& zone, PageIndex index, const AllocRequest& r
   return page;
 }
 
-// The shortest way: a set that has a page, in a zone with pages to spare.
-Page* PageAllocator::allocate(Gfp gfp, Order order, NodeId node, NodeMask nodes) {
-  const CpuContext& cpu = *Arch::current();
-  const Node& from = nodes_.node(node);
-  const Zonelist& list = any(gfp & Gfp::kThisNode) ? from.own : from.fallback;
-  const ZoneType highest = highest_zone_[raw(gfp) & 0xf];
-  Zone* const zone = list.first[index_of(highest)]->zone;
-  AllocRequest request;
-  if (order != Order{0} || zone == nullptr || nodes != kAllNodes || cpu.task->flags != 0 ||
-      zone->free_pages() <= zone->fast_low[index_of(highest)].get() ||
-      zone->has(ZoneFlag::kBoostedWatermark)) [[unlikely]] {
-    request = prepare(gfp, order, node, nodes);
-    return allocate_with(request);
+Result<void> PageAllocator::reserve_routes(Arena& arena) {
+  QUIRE_TRY_ASSIGN(routes, arena.make_array<Route>(nodes_.all().size() * kRoutesPerNode));
+  routes_ = routes.data();
+  return {};
+}
+
+void PageAllocator::build_routes() {
+  nowhere_.hooked = true;
+  nowhere_.refresh_fast_low();
+  for (const Node& node : nodes_.all()) {
+    for (std::uint32_t bits = 0; bits < highest_zone_.size(); ++bits) {
+      for (const Gfp gfp : {static_cast<Gfp>(bits), static_cast<Gfp>(bits) | Gfp::kThisNode}) {
+        const Zonelist& list = any(gfp & Gfp::kThisNode) ? node.own : node.fallback;
+        const unsigned highest = index_of(highest_zone_[bits]);
+        Zone* const first = node.online ? list.first[highest]->zone : nullptr;
+        Zone& zone = first == nullptr ? nowhere_ : *first;
+        routes_[route_of(gfp, node.id)] = {&zone, &zone.fast_low[highest]};
+      }
+    }
   }
-  PerCpuZone& own = percpu_at<PerCpuZone>(cpu.percpu, zone->percpu_offset);
-  PerCpuPages& set = own.pages;
-  if (set.lock.try_lock()) [[likely]] {
-    PageList& ready = set.lists[pcp_index(mobility_.type_of(gfp), Order{0})];
+}
+
+// The shortest path: one page from a set that has it, in a zone with pages to spare.
+Page* PageAllocator::allocate(Gfp gfp, Order order, NodeId node) {
+  const Route route = routes_[route_of(gfp, node)];
+  const CpuContext& cpu = *Arch::current();
+  Zone& zone = *route.zone;
+  PerCpuPages& set = percpu_at<PerCpuZone>(cpu.percpu, zone.percpu_offset).pages;
+  if (order == Order{0} && zone.free_pages() > route.low->get() && cpu.task->flags == 0 &&
+      !any(gfp & Gfp::kZero) && set.lock.try_lock()) [[likely]] {
+    PageList& ready = set.lists.data()[index_of(mobility_.type_of(gfp))];
     if (!ready.empty()) [[likely]] {
-      const PageIndex index = ready.pop_front(map_);
+      const PageIndex index = ready.pop_front(array_);
       --set.count;
       set.free_factor >>= 1;
+      ++set.served.data()[zone.node == cpu.node];
       set.lock.unlock();
-      const bool local = zone->node == cpu.node;
-      own.numa[index_of(NumaItem::kNumaHit)].add(1);
-      own.numa[index_of(local ? NumaItem::kNumaLocal : NumaItem::kNumaOther)].add(1);
-      count_event(cpu.percpu, for_zone(VmEvent::kPgalloc, zone->type), 1);
-      Page& page = map_.at(index);
-      page.word = PageWord(zone->page_bits, Order{0}, PageKind::kInUse);
+      Page& page = array_.at(index);
+      page.word = PageWord(zone.page_bits, Order{0}, PageKind::kInUse);
       page.refcount = 1;
       page.mapcount = 0;
-      if (debug_.hooked() || any(gfp & Gfp::kZero)) [[unlikely]] {
-        request = prepare(gfp, order, node, nodes);
-        debug_.after_alloc(page, request);
-      }
       return &page;
     }
     set.lock.unlock();
   }
-  request = prepare(gfp, order, node, nodes);
+  AllocRequest request = prepare(gfp, order, node, kAllNodes);
+  return allocate_with(request);
+}
+
+Page* PageAllocator::allocate_from(NodeMask nodes, Gfp gfp, Order order, NodeId node) {
+  AllocRequest request = prepare(gfp, order, node, nodes);
   return allocate_with(request);
 }
 
@@ -162,7 +176,7 @@ PageIndex PageAllocator::take_from_set(Zone& zone, const AllocRequest& request,
   PageList& ready = set.lists[pcp_index(request.type, request.order)];
   PageIndex index = PageIndex::kNone;
   if (!ready.empty() || sets_.refill({area, zone, set}, request, flags)) {
-    index = ready.pop_front(map_);
+    index = ready.pop_front(array_);
     set.count -= 1 << request.order.raw();
   }
   set.lock.unlock();

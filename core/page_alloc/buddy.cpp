@@ -26,16 +26,16 @@ void Buddy::add(Zone& zone, Block block, MigrateType type, ListEnd end) {
   FreeArea& area = zone.free_area[block.order.raw()];
   PageList& list = area.lists[quire::index_of(type)];
   if (end == ListEnd::kFront)
-    list.push_front(map_, block.index);
+    list.push_front(map_.array(), block.index);
   else
-    list.push_back(map_, block.index);
+    list.push_back(map_.array(), block.index);
   ++area.nr_free;
 }
 
 void Buddy::unlink(Zone& zone, PageIndex head, Order order) {
   Page& page = map_.at(head);
   FreeArea& area = zone.free_area[order.raw()];
-  area.lists[quire::index_of(page.list_type)].remove(map_, head);
+  area.lists[quire::index_of(page.list_type)].remove(map_.array(), head);
   --area.nr_free;
   page.word = PageWord();
 }
@@ -64,9 +64,9 @@ PageIndex Buddy::take_front(Zone& zone, Order order, MigrateType type) {
     next.word = page.word;
     next.list_type = page.list_type;
     next.run_blocks = page.run_blocks - 1;
-    list.replace(map_, head, rest);
+    list.replace(map_.array(), head, rest);
   } else {
-    list.pop_front(map_);
+    list.pop_front(map_.array());
   }
   --area.nr_free;
   return head;
@@ -116,9 +116,9 @@ void Buddy::merge_and_add(Zone& zone, Block block, MigrateType type, const ListE
 void Buddy::move(Zone& zone, PageIndex head, MigrateType to) {
   Page& page = map_.at(head);
   FreeArea& area = zone.free_area[page.word.order().raw()];
-  area.lists[quire::index_of(page.list_type)].remove(map_, head);
+  area.lists[quire::index_of(page.list_type)].remove(map_.array(), head);
   page.list_type = to;
-  area.lists[quire::index_of(to)].push_back(map_, head);
+  area.lists[quire::index_of(to)].push_back(map_.array(), head);
 }
 
 void Buddy::remove(Zone& zone, PageIndex head) {
@@ -153,7 +153,7 @@ void Buddy::materialise(Zone& zone, PageIndex index) {
     rest.list_type = front.list_type;
     rest.run_blocks = front.run_blocks - before;
     front.run_blocks = before;
-    list.insert_after(map_, first, second);
+    list.insert_after(map_.array(), first, second);
   };
   cut(head, after(wanted, kMaxOrderPages.raw()));
   cut(head, wanted);

@@ -49,7 +49,7 @@ std::size_t PageAllocator::take_bulk_from(Zone& zone, const AllocRequest& reques
     if (ready.empty() &&
         !sets_.refill({area, zone, set}, request, AllocFlags{Watermark::kLow}))
       break;
-    const PageIndex index = ready.pop_front(map_);
+    const PageIndex index = ready.pop_front(map_.array());
     --set.count;
     pages[slot] = &hand_out(zone, index, request);
     ++taken;

@@ -5,15 +5,15 @@ namespace quire {
 
 void PageAllocator::free(Page& page, Order order) {
   const PageWord word = page.word;
-  const PageWord expected(word.zone_bits(), order, PageKind::kInUse);
-  const PageIndex index = map_.index_of(page);
-  const MigrateType type = map_.pageblock_type(index);
-  if (word != expected || page.refcount != 1 || page.mapcount != 0 || page.mapping != 0 ||
-      !is_mergeable(type) || !has_pcp_list(order) || debug_.hooked()) [[unlikely]] {
+  const PageIndex index = array_.index_of(page);
+  const MigrateType type = pageblocks_.get(raw(index));
+  if (!word.is(order, PageKind::kInUse) || page.refcount != 1 || page.mapcount != 0 ||
+      page.mapping != 0 || !is_mergeable(type) || !has_pcp_list(order) || debug_.hooked())
+      [[unlikely]] {
     free_slow(page, order);
     return;
   }
-  Zone& zone = nodes_.zone_of(word);
+  Zone& zone = *zones_[word.zone()];
   std::byte* const area = Arch::current()->percpu;
   PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
   page.refcount = 0;
@@ -21,24 +21,16 @@ void PageAllocator::free(Page& page, Order order) {
     free_to_zone(zone, index, order);
     return;
   }
-  count_event(area, VmEvent::kPgfree, order.pages().raw());
   page.word = PageWord(word.zone_bits(), order, PageKind::kPerCpu);
   page.list_type = type;
   const unsigned list = pcp_index(type, order);
-  set.lists[list].push_front(map_, index);
-  set.count += 1 << order.raw();
-  const bool burst = order != Order{0} && set.free_factor != 0 && order <= kCostlyOrder;
-  const bool full = set.count >= set.high.load(std::memory_order_relaxed);
-  if (burst || full || zone.has(ZoneFlag::kReclaimActive)) [[unlikely]]
-    flush_if_full({area, zone, set}, order, list);
+  set.lists.data()[list].push_front(array_, index);
+  const std::int32_t pages = 1 << order.raw();
+  set.freed += static_cast<std::uint64_t>(pages);
+  set.count += pages;
+  if (set.count >= set.high.load(std::memory_order_relaxed) || order != Order{0}) [[unlikely]]
+    sets_.flush({area, zone, set}, list);
   set.lock.unlock();
-}
-
-void PageAllocator::flush_if_full(const PerCpuSets::Set& set, Order order, unsigned index) {
-  const bool burst =
-      set.pages.free_factor != 0 && order.raw() > 0 && order <= kCostlyOrder;
-  const std::int32_t high = PerCpuSets::limit(set, burst);
-  if (set.pages.count >= high) sets_.flush(set, index, high, burst);
 }
 
 // References that others hold, pages of a compound block, bad states, hooks.
@@ -92,13 +84,13 @@ void PageAllocator::free_block(Page& page, Order order) {
     free_to_zone(zone, index, order);
     return;
   }
-  count_event(area, VmEvent::kPgfree, order.pages().raw());
   page.word = PageWord(zone.page_bits, order, PageKind::kPerCpu);
   page.list_type = type;
   const unsigned list = pcp_index(is_mergeable(type) ? type : MigrateType::kMovable, order);
-  set.lists[list].push_front(map_, index);
+  set.lists[list].push_front(array_, index);
   set.count += 1 << order.raw();
-  flush_if_full({area, zone, set}, order, list);
+  set.freed += order.pages().raw();
+  sets_.flush({area, zone, set}, list);
   set.lock.unlock();
 }
 

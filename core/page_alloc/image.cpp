@@ -44,7 +44,7 @@ Result<void> ZoneImage::add_per_cpu(CpuId cpu, unsigned index, const Block& bloc
   page->list_type = block.type;
   PerCpuPages& set = allocator_.nodes().percpu(zone_, cpu).pages;
   set.lock.lock();
-  set.lists[index].push_back(allocator_.map(), allocator_.map().index_of(*page));
+  set.lists[index].push_back(allocator_.map().array(), allocator_.map().index_of(*page));
   set.count += 1 << block.order.raw();
   set.lock.unlock();
   return {};

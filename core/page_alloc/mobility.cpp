@@ -16,6 +16,12 @@ constexpr std::array<std::array<MigrateType, 2>, kPcpTypes> kFallbacks = {{
 
 }  // namespace
 
+void Mobility::set_grouping_disabled(bool disabled) {
+  grouping_disabled_ = disabled;
+  for (std::uint32_t bits = 0; bits < types_.size(); ++bits)
+    types_[bits] = disabled ? kUnmovable : migrate_type(static_cast<Gfp>(bits << 3));
+}
+
 void Mobility::set_pageblock_type(PageIndex index, MigrateType type) {
   if (grouping_disabled_ && is_mergeable(type)) type = kUnmovable;
   buddy_.map().set_pageblock_type(index, type);

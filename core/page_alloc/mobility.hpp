@@ -8,6 +8,8 @@
 //          sysctl/vm.rst); recorded sequences fix every choice.
 #pragma once
 
+#include <array>
+
 #include "base/base.hpp"
 #include "page_alloc/buddy.hpp"
 #include "page_alloc/request.hpp"
@@ -17,7 +19,9 @@ namespace quire {
 
 class Mobility {
  public:
-  Mobility(Buddy& buddy, const Tunables& tunables) : buddy_(buddy), tunables_(tunables) {}
+  Mobility(Buddy& buddy, const Tunables& tunables) : buddy_(buddy), tunables_(tunables) {
+    set_grouping_disabled(false);
+  }
 
   // Takes a block of `type`, from another type's pageblocks when its own are empty.
   PageIndex take(Zone& zone, const AllocRequest& request, AllocFlags flags)
@@ -38,10 +42,8 @@ class Mobility {
 
   // On machines too small for a pageblock a type, everything is unmovable.
   [[nodiscard]] bool grouping_disabled() const { return grouping_disabled_; }
-  void set_grouping_disabled(bool disabled) { grouping_disabled_ = disabled; }
-  [[nodiscard]] MigrateType type_of(Gfp gfp) const {
-    return grouping_disabled_ ? MigrateType::kUnmovable : migrate_type(gfp);
-  }
+  void set_grouping_disabled(bool disabled);
+  [[nodiscard]] MigrateType type_of(Gfp gfp) const { return types_.data()[raw(gfp) >> 3 & 3]; }
 
  private:
   struct Candidate {
@@ -63,6 +65,7 @@ class Mobility {
   Buddy& buddy_;
   const Tunables& tunables_;
   bool grouping_disabled_ = false;
+  std::array<MigrateType, 4> types_{};  // by the mobility bits of a gfp mask
 };
 
 }  // namespace quire

@@ -39,15 +39,21 @@ class PageAllocator {
   };
   explicit PageAllocator(const Parts& parts);
 
-  // A block of 2^order pages from the zones of `node`'s zonelist that `gfp` and `nodes` allow.
-  [[nodiscard]] Page* allocate(Gfp gfp, Order order, NodeId node, NodeMask nodes = kAllNodes);
+  // A block of 2^order pages from the zones of `node`'s zonelist that `gfp` allows.
+  [[nodiscard]] Page* allocate(Gfp gfp, Order order, NodeId node);
   // The same from the current CPU's node.
   [[nodiscard]] Page* allocate(Gfp gfp, Order order) {
     return allocate(gfp, order, Arch::current()->node);
   }
+  // The same from zones of `nodes` only.
+  [[nodiscard]] Page* allocate_from(NodeMask nodes, Gfp gfp, Order order, NodeId node);
   // Fills empty slots of `pages` with single pages; returns how many slots are filled then. What
   // is wanted as one batch comes from one zone.
   std::size_t allocate_bulk(Gfp gfp, NodeId node, std::span<Page*> pages);
+
+  // The shortest path looks zones up in a table: call after zonelists were (re)built.
+  Result<void> reserve_routes(Arena& arena);
+  void build_routes();
 
   // Drops a reference; with the last one the block of 2^order pages is free.
   void free(Page& page, Order order);
@@ -90,8 +96,19 @@ class PageAllocator {
   void free_all_but_first(Page& page, Order order);
   void free_block(Page& page, Order order);
   void free_to_zone(Zone& zone, PageIndex index, Order order);
-  void flush_if_full(const PerCpuSets::Set& set, Order order, unsigned index)
-      QUIRE_REQUIRES(set.pages.lock);
+
+  // The first zone of a request, by node, __GFP_THISNODE and the zone bits of its gfp mask, and
+  // where in it stands how many pages must stay free.
+  struct Route {
+    Zone* zone;
+    const Setting* low;
+  };
+  static constexpr unsigned kRoutesPerNode = 32;
+  static std::uint32_t route_of(Gfp gfp, NodeId node) {
+    constexpr unsigned kThisNodeShift = 17;  // from its place in the mask to bit 4
+    static_assert(raw(Gfp::kThisNode) >> kThisNodeShift == 16);
+    return index_of(node) * kRoutesPerNode | (raw(gfp) >> kThisNodeShift & 16) | (raw(gfp) & 15);
+  }
 
   Host& host_;
   MemoryMap& map_;
@@ -102,6 +119,12 @@ class PageAllocator {
   Mobility mobility_;
   PerCpuSets sets_;
   std::array<ZoneType, 16> highest_zone_{};  // by the zone bits of a gfp mask
+  Zone nowhere_;                             // the route of a request that no zone may serve
+  // Hot paths' own copies of what does not change while the machine lives.
+  Route* routes_ = nullptr;
+  Zone* const* zones_;
+  PageArray array_;
+  PageblockTypes pageblocks_;
 };
 
 }  // namespace quire

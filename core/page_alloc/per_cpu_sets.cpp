@@ -34,7 +34,7 @@ bool PerCpuSets::refill(const Set& set, const AllocRequest& request, AllocFlags 
     Page& page = buddy_.map().at(index);
     page.word = PageWord(set.zone.page_bits, request.order, PageKind::kPerCpu);
     page.list_type = request.type;
-    list.push_back(buddy_.map(), index);
+    list.push_back(buddy_.map().array(), index);
   }
   const std::int32_t pages = taken << request.order.raw();
   set.pages.count += pages;
@@ -42,15 +42,13 @@ bool PerCpuSets::refill(const Set& set, const AllocRequest& request, AllocFlags 
   return taken != 0;
 }
 
-std::int32_t PerCpuSets::limit(const Set& set, bool everything) {
+void PerCpuSets::flush(const Set& set, unsigned index) {
+  // Blocks freed after a flush: their user is done with them, so nothing is kept.
+  const bool burst = set.pages.free_factor != 0 && order_of_pcp_list(index) != Order{0} &&
+                     order_of_pcp_list(index) <= kCostlyOrder;
   const std::int32_t high = set.pages.high.load(std::memory_order_relaxed);
-  if (high == 0 || everything) return 0;
-  if (!set.zone.has(ZoneFlag::kReclaimActive)) return high;
-  return min_of(set.pages.batch.load(std::memory_order_relaxed) << 2, high);
-}
-
-void PerCpuSets::flush(const Set& set, unsigned index, std::int32_t high, bool everything) {
-  give_back(set, everything ? set.pages.count : flush_count(set.pages, high), index);
+  if (!burst && set.pages.count < high) return;
+  give_back(set, burst ? set.pages.count : flush_count(set.pages, high), index);
 }
 
 std::int32_t PerCpuSets::empty_list(const Set& set, unsigned index, std::int32_t count) {
@@ -58,7 +56,7 @@ std::int32_t PerCpuSets::empty_list(const Set& set, unsigned index, std::int32_t
   const Order order = order_of_pcp_list(index);
   while (count > 0 && !list.empty()) {
     const PageIndex last = list.back();
-    list.remove(buddy_.map(), last);
+    list.remove(buddy_.map().array(), last);
     count -= pages_of(order);
     set.pages.count -= pages_of(order);
     MigrateType type = buddy_.map().at(last).list_type;

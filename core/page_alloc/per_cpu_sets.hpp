@@ -28,17 +28,13 @@ class PerCpuSets {
   bool refill(const Set& set, const AllocRequest& request, AllocFlags flags)
       QUIRE_REQUIRES(set.pages.lock);
 
-  // Gives pages back because the set has reached its limit, from list `index` on.
-  void flush(const Set& set, unsigned index, std::int32_t high, bool everything)
-      QUIRE_REQUIRES(set.pages.lock);
+  // After a block was freed to list `index`: gives pages back if the set is over its limit.
+  void flush(const Set& set, unsigned index) QUIRE_REQUIRES(set.pages.lock);
 
   // Gives all pages back.
   void drain(const Set& set) QUIRE_REQUIRES(set.pages.lock) {
     give_back(set, set.pages.count, 0);
   }
-
-  // How many pages the set may hold now; 0 after a burst of frees of higher order.
-  static std::int32_t limit(const Set& set, bool everything) QUIRE_REQUIRES(set.pages.lock);
 
  private:
   void give_back(const Set& set, std::int32_t count, unsigned first)

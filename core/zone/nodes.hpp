@@ -28,6 +28,7 @@ class Nodes {
   [[nodiscard]] ArchProfile arch() const { return arch_; }
   // The zone that the first page of a block names.
   [[nodiscard]] Zone& zone_of(PageWord word) const { return *zone_by_number_[word.zone()]; }
+  [[nodiscard]] Zone* const* zones_by_number() const { return zone_by_number_.data(); }
   // The populated zone whose span holds `pfn`, or null.
   [[nodiscard]] Zone* zone_of(Pfn pfn) const;
 

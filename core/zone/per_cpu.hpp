@@ -75,13 +75,18 @@ class QUIRE_CAPABILITY("pcp") PcpLock {
   std::atomic<std::uint32_t> word_ = 0;
 };
 
+// One CPU's pages of one zone. Hot paths count in it what they do; readers add that to the
+// counters of its name (zone/vmstat.hpp).
 struct PerCpuPages {
   PcpLock lock;
   std::int32_t count QUIRE_GUARDED_BY(lock) = 0;  // pages on all lists
-  std::uint8_t free_factor QUIRE_GUARDED_BY(lock) = 0;  // log2 by which a flush exceeds batch
-  std::array<PageList, kPcpLists> lists QUIRE_GUARDED_BY(lock);
   std::atomic<std::int32_t> high = 0;   // count at which pages go back to the zone; 0: keep none
   std::atomic<std::int32_t> batch = 1;  // pages moved to or from the zone at a time
+  std::uint8_t free_factor QUIRE_GUARDED_BY(lock) = 0;  // log2 by which a flush exceeds batch
+  // Single pages handed out by the shortest path, to a CPU of another node and of this one.
+  std::array<std::uint64_t, 2> served QUIRE_GUARDED_BY(lock){};
+  std::uint64_t freed QUIRE_GUARDED_BY(lock) = 0;  // pages put on the lists
+  std::array<PageList, kPcpLists> lists QUIRE_GUARDED_BY(lock);
 };
 
 struct alignas(64) PerCpuZone {

@@ -31,7 +31,6 @@ struct FreeArea {
 // Bits of Zone::flags.
 enum class ZoneFlag : std::uint32_t {
   kBoostedWatermark = 1u << 0,  // boosted since kswapd was last woken
-  kReclaimActive = 1u << 1,     // kswapd may be scanning: per-CPU sets keep few pages
 };
 
 // A number that changes rarely and is read without a lock.
@@ -45,14 +44,16 @@ class Setting {
 };
 
 struct Zone {
-  // What the order-0 fast path reads: the pages that must stay free, by the highest zone that the
-  // request may use: low watermark, boost, protection and highatomic reserve together.
+  // What the shortest path reads: the pages that must stay free, by the highest zone that the
+  // request may use: low watermark, boost, protection and highatomic reserve together. While
+  // kswapd is to be woken, or hooked, more than there are: requests then take the whole path.
   std::array<Setting, kZoneTypes> fast_low;
   std::uint32_t percpu_offset = 0;   // of the PerCpuZone in each CPU's area
   std::uint32_t page_bits = 0;       // the zone's number as PageWord has it
   std::atomic<std::uint32_t> flags = 0;
   ZoneType type{};
   NodeId node{};
+  bool hooked = false;               // each page is to be cleared, poisoned or recorded
   bool fragments_late = false;       // a first pass takes no pageblock of another type
                                      // (ALLOC_NOFRAGMENT: a Normal zone above a DMA32 zone)
 
@@ -88,9 +89,11 @@ struct Zone {
   }
   void set(ZoneFlag flag) {
     flags.fetch_or(static_cast<std::uint32_t>(flag), std::memory_order_relaxed);
+    refresh_fast_low();
   }
   void clear(ZoneFlag flag) {
     flags.fetch_and(~static_cast<std::uint32_t>(flag), std::memory_order_relaxed);
+    refresh_fast_low();
   }
 
   // Recomputes fast_low; whoever changes one of its parts calls it.

@@ -7,6 +7,19 @@ std::uint64_t not_negative(std::int64_t value) {
   return value < 0 ? 0 : static_cast<std::uint64_t>(value);
 }
 
+// What the hot paths of one set have counted.
+struct HotCounts {
+  std::uint64_t served_remote;
+  std::uint64_t served_local;
+  std::uint64_t freed;
+};
+HotCounts hot_counts(PerCpuPages& pages) {
+  pages.lock.lock();
+  const HotCounts counts{pages.served[0], pages.served[1], pages.freed};
+  pages.lock.unlock();
+  return counts;
+}
+
 template <class Diffs, class Stat>
 void fold(Diffs& diffs, Stat& stat) {
   for (std::size_t i = 0; i < diffs.size(); ++i) {
@@ -63,8 +76,12 @@ std::uint64_t global_node_state(const Nodes& nodes, NodeItem item) {
 std::uint64_t numa_state(const Nodes& nodes, const Zone& zone, NumaItem item) {
   std::uint64_t sum = 0;
   for (unsigned cpu = 0; cpu < nodes.cpu_count(); ++cpu) {
-    const CpuId id{static_cast<std::uint16_t>(cpu)};
-    sum += nodes.percpu(zone, id).numa[index_of(item)].read();
+    PerCpuZone& own = nodes.percpu(zone, CpuId{static_cast<std::uint16_t>(cpu)});
+    sum += own.numa[index_of(item)].read();
+    const HotCounts hot = hot_counts(own.pages);
+    if (item == NumaItem::kNumaHit) sum += hot.served_remote + hot.served_local;
+    if (item == NumaItem::kNumaLocal) sum += hot.served_local;
+    if (item == NumaItem::kNumaOther) sum += hot.served_remote;
   }
   return sum;
 }
@@ -78,9 +95,15 @@ std::uint64_t node_numa_state(const Nodes& nodes, const Node& node, NumaItem ite
 
 std::uint64_t event_count(const Nodes& nodes, VmEvent event) {
   std::uint64_t sum = 0;
-  for (unsigned cpu = 0; cpu < nodes.cpu_count(); ++cpu) {
-    std::byte* const area = nodes.percpu_area(CpuId{static_cast<std::uint16_t>(cpu)});
-    sum += percpu_at<PerCpuEvents>(area, 0).counts[index_of(event)].read();
+  for (unsigned c = 0; c < nodes.cpu_count(); ++c) {
+    const CpuId cpu{static_cast<std::uint16_t>(c)};
+    sum += percpu_at<PerCpuEvents>(nodes.percpu_area(cpu), 0).counts[index_of(event)].read();
+    nodes.for_each_populated([&](const Zone& zone) {
+      const bool allocations = event == for_zone(VmEvent::kPgalloc, zone.type);
+      if (!allocations && event != VmEvent::kPgfree) return;
+      const HotCounts hot = hot_counts(nodes.percpu(zone, cpu).pages);
+      sum += allocations ? hot.served_remote + hot.served_local : hot.freed;
+    });
   }
   return sum;
 }
