@@ -1,0 +1,64 @@
+#include "tools/oracle/booted_machine.hpp"
+
+#include <fmt/format.h>
+
+namespace quire::oracle {
+namespace {
+
+class StringSink final : public TextSink {
+ public:
+  void write(std::string_view piece) override { text += piece; }
+  std::string text;
+};
+
+class FileCollector final : public PathVisitor {
+ public:
+  void visit(std::string_view path, std::uint16_t mode) override {
+    files.push_back({std::string(path), mode});
+  }
+  std::vector<BootedMachine::File> files;
+};
+
+}  // namespace
+
+std::expected<std::unique_ptr<BootedMachine>, std::string> BootedMachine::boot(
+    const machine_file::MachineFile& file, const SimOptions& options) {
+  std::unique_ptr<BootedMachine> booted(new BootedMachine(options));
+  const MachineSpec spec = file.spec();
+  const Result<void> result = booted->machine_.boot(spec);
+  if (result.has_value()) return booted;
+  const auto& log = booted->log();
+  return std::unexpected(fmt::format("the machine does not boot ({}){}{}",
+                                     name_of(result.error()), log.empty() ? "" : ": ",
+                                     log.empty() ? "" : log.back()));
+}
+
+Result<std::string> BootedMachine::read(std::string_view path) {
+  const OnCpu on_cpu(machine_.cpus().front());
+  StringSink sink;
+  QUIRE_TRY(machine_.proc().read(path, sink));
+  return std::move(sink.text);
+}
+
+Result<void> BootedMachine::write(std::string_view name, std::string_view text) {
+  const OnCpu on_cpu(machine_.cpus().front());
+  const ProcTree tree = machine_.proc();
+  const std::string line = std::string(text) + '\n';
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    QUIRE_TRY_ASSIGN(taken, name.starts_with('/') ? tree.write(name.substr(1), rest)
+                                                  : tree.set(name, rest));
+    if (taken == 0) break;
+    rest.remove_prefix(std::min(taken, rest.size()));
+  }
+  return {};
+}
+
+std::vector<BootedMachine::File> BootedMachine::files() {
+  const OnCpu on_cpu(machine_.cpus().front());
+  FileCollector collector;
+  machine_.proc().list(collector);
+  return std::move(collector.files);
+}
+
+}  // namespace quire::oracle

@@ -1,0 +1,22 @@
+// `quire oracle buddy`: a recorded sequence, replayed here from its recorded start state, each page
+// frame number, count and final list held against Linux's.
+//
+// Errors  An unreadable recording is a sentence; a machine that does not boot is a difference.
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <string>
+
+#include "tools/machine_file/machine_file.hpp"
+#include "tools/oracle/buddy_log.hpp"
+#include "tools/oracle/comparison.hpp"
+
+namespace quire::oracle {
+
+Comparison replay(const BuddyLog& log, const machine_file::MachineFile& file);
+
+// NAME.log.gz (or NAME.log), with NAME.machine.json beside it.
+std::expected<Comparison, std::string> check_buddy_log(const std::filesystem::path& path);
+
+}  // namespace quire::oracle
