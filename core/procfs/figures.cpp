@@ -1,6 +1,11 @@
 #include "procfs/figures.hpp"
 
 namespace quire {
+namespace {
+
+constexpr unsigned kNameColumns = 16;  // colon and blanks included
+
+}  // namespace
 
 std::uint64_t Counters::count(ZoneItem item) const {
   std::int64_t sum = 0;
@@ -39,13 +44,17 @@ void MeminfoRows::name_row(std::string_view name, unsigned columns) {
 }
 
 void MeminfoRows::kib(std::string_view name, std::uint64_t kbytes) {
-  constexpr unsigned kNameColumns = 16;
   name_row(name, kNameColumns);
   out_.dec(kbytes, {8}).str(" kB").nl();
 }
 
+void MeminfoRows::file_huge(std::string_view name, std::uint64_t kbytes) {
+  name_row(name, node_ == nullptr ? kNameColumns : kNameColumns - 1);
+  out_.dec(kbytes, {8}).str(" kB").nl();
+}
+
 void MeminfoRows::huge(std::string_view name, std::uint64_t count) {
-  name_row(name, node_ == nullptr ? 19 : 17);
+  name_row(name, node_ == nullptr ? kNameColumns + 3 : kNameColumns + 1);
   out_.dec(count, {5}).nl();
 }
 
@@ -77,8 +86,8 @@ void show_huge_page_rows(MeminfoRows& rows, const Counters& counters) {
   rows.kib("AnonHugePages", counters.kib(NodeItem::kNrAnonTransparentHugepages));
   rows.kib("ShmemHugePages", counters.kib(NodeItem::kNrShmemHugepages));
   rows.kib("ShmemPmdMapped", counters.kib(NodeItem::kNrShmemPmdmapped));
-  rows.kib("FileHugePages", counters.kib(NodeItem::kNrFileHugepages));
-  rows.kib("FilePmdMapped", counters.kib(NodeItem::kNrFilePmdmapped));
+  rows.file_huge("FileHugePages", counters.kib(NodeItem::kNrFileHugepages));
+  rows.file_huge("FilePmdMapped", counters.kib(NodeItem::kNrFilePmdmapped));
 }
 
 }  // namespace quire

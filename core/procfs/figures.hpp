@@ -48,6 +48,8 @@ class MeminfoRows {
   MeminfoRows(Text& out, const Node* node) : out_(out), node_(node) {}
   void kib(std::string_view name, std::uint64_t kbytes);
   void pages(std::string_view name, std::uint64_t pages) { kib(name, in_kib(PageCount{pages})); }
+  // A row of huge pages of files, which stands a column further left in a node's file.
+  void file_huge(std::string_view name, std::uint64_t kbytes);
   // A count of huge pages: no unit, and other columns in a node's file.
   void huge(std::string_view name, std::uint64_t count);
 

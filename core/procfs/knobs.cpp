@@ -20,6 +20,8 @@ constexpr std::int64_t kShmemNever = 3;
 
 // Ages are kept in ticks.
 constexpr std::int64_t kTickMs = 4;
+constexpr std::int64_t kLongestMs = 0x7fffffff;
+constexpr std::int64_t kForeverMs = 0xfffffff8;
 // The aging of pages, of page tables' accessed bits, and of those in their upper levels.
 constexpr std::uint64_t kAllLruGenParts = 7;
 
@@ -118,7 +120,7 @@ Result<std::int64_t> Knobs::parse(Knob knob, std::string_view text) {
     case Knob::kLruGenEnabled: return parse_lru_gen(text);
     case Knob::kLruGenMinTtlMs: {
       QUIRE_TRY_ASSIGN(ms, parse_unsigned_int(text));
-      return (ms + kTickMs - 1) / kTickMs * kTickMs;
+      return ms > kLongestMs ? kForeverMs : (ms + kTickMs - 1) / kTickMs * kTickMs;
     }
     case Knob::kVmaReadAhead: return parse_bool(text);
     default: return parse_word(words_of(knob), text);

@@ -40,7 +40,7 @@ class Knobs {
   explicit Knobs(Sysctls& sysctls);
 
   // Switches huge pages by the machine's size and command line, with what follows from it for
-  // min_free_kbytes. Once, when all of the boot's pages are free and watermarks are set.
+  // min_free_kbytes. Once, when pages are free and watermarks are set.
   void start(const Nodes& nodes, const CommandLine& options);
 
   [[nodiscard]] HugePages huge_pages() const {

@@ -89,6 +89,8 @@ void show_meminfo(const ProcSources& from, Text& out) {
   rows.kib("Hugetlb", 0);
   rows.kib("DirectMap4k", from.figures.direct_map_4k.raw() >> 10);
   rows.kib("DirectMap2M", from.figures.direct_map_2m.raw() >> 10);
+  if (from.figures.direct_map_1g.has_value())
+    rows.kib("DirectMap1G", from.figures.direct_map_1g->raw() >> 10);
 }
 
 void show_node_meminfo(const ProcSources& from, const Node& node, Text& out) {

@@ -1,6 +1,8 @@
 // What the files of /proc and /sys are made from.
 #pragma once
 
+#include <optional>
+
 #include "base/base.hpp"
 #include "boot/boot.hpp"
 #include "memmap/memmap.hpp"
@@ -19,6 +21,7 @@ struct MemoryFigures {
   PageCount percpu;          // all CPUs' per-CPU areas
   Bytes direct_map_4k;       // how the direct map maps RAM, by size of page
   Bytes direct_map_2m;
+  std::optional<Bytes> direct_map_1g;  // none: the CPUs know no such pages
 };
 
 // Borrowed for the life of the ProcTree.
