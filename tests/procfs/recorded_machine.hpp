@@ -17,6 +17,7 @@
 
 #include "hosts/sim/sim_host.hpp"
 #include "procfs/procfs.hpp"
+#include "tests/support/cpu_contexts.hpp"
 #include "tools/machine_file/machine_file.hpp"
 
 namespace quire::test {
@@ -71,7 +72,8 @@ inline Numbers numbers_of(const std::string& text) {
   return numbers;
 }
 
-// What boots from a MachineSpec, up to but not including free pages.
+// What boots from a MachineSpec, up to but not including free pages. The thread that makes it runs
+// on the machine's first CPU.
 class BootedParts {
  public:
   explicit BootedParts(machine_file::MachineFile description)
@@ -81,9 +83,15 @@ class BootedParts {
     plan_ = *BootPlan::make(spec, arena_, host_);
     EXPECT_TRUE(nodes.init(arena_, spec.arch, plan_->numa(), plan_->layout()));
     make_map();
+    cpus_.emplace(host_, nodes.cpu_count());
+    Arch::set_current(&(*cpus_)[0]);
     sysctls.emplace(nodes, tunables);
     knobs.emplace(*sysctls);
   }
+
+  ~BootedParts() { Arch::set_current(nullptr); }
+  BootedParts(const BootedParts&) = delete;
+  BootedParts& operator=(const BootedParts&) = delete;
 
   [[nodiscard]] ProcSources sources() {
     return {nodes, map, *plan_, *sysctls, *knobs, figures, model_};
@@ -139,6 +147,7 @@ class BootedParts {
   machine_file::MachineFile description_;
   SimHost host_;
   Arena arena_{host_};
+  std::optional<CpuContexts> cpus_;
   BootPlan* plan_ = nullptr;
   MemoryModel model_{};
 };
