@@ -1,7 +1,9 @@
 #include "hosts/native/native_host.hpp"
 
+#include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,10 +21,14 @@ void prefer_real_node(std::byte* memory, Bytes size, NodeId node) {
   ::syscall(SYS_mbind, memory, size.raw(), MPOL_PREFERRED, &mask, kMaskBits + 1UL, 0U);
 }
 
+bool membarrier(int command) { return ::syscall(SYS_membarrier, command, 0U, 0) == 0; }
+
 }  // namespace
 
 NativeHost::NativeHost(NativeOptions options)
-    : options_(std::move(options)), start_(std::chrono::steady_clock::now()) {}
+    : options_(std::move(options)),
+      start_(std::chrono::steady_clock::now()),
+      has_membarrier_(membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) {}
 
 Result<std::byte*> NativeHost::reserve_tables(Bytes size, NodeId node) {
   return map("tables", size, node);
@@ -56,5 +62,16 @@ std::uint64_t NativeHost::now_ns() {
 }
 
 void NativeHost::yield() { ::sched_yield(); }
+
+// Where the kernel offers no membarrier, taking away a right that other CPUs may have cached makes
+// it interrupt all that run this process.
+void NativeHost::barrier_all() {
+  if (has_membarrier_ && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  const std::lock_guard guard(barrier_mutex_);
+  ::mprotect(barrier_page_.data(), barrier_page_.size(), PROT_READ | PROT_WRITE);
+  barrier_page_[0] = 1;
+  ::mprotect(barrier_page_.data(), barrier_page_.size(), PROT_READ);
+  ::mprotect(barrier_page_.data(), barrier_page_.size(), PROT_READ | PROT_WRITE);
+}
 
 }  // namespace quire

@@ -12,6 +12,7 @@
 //            placed on the real node of that number where there is one (a preference, by mbind).
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <mutex>
 
@@ -36,6 +37,7 @@ class NativeHost final : public Host {
   [[noreturn]] void panic(std::string_view report) override;
   std::uint64_t now_ns() override;
   void yield() override;
+  void barrier_all() override;
 
   // Address space that its machines have asked for.
   [[nodiscard]] Bytes mapped() const { return mappings_.total(); }
@@ -47,6 +49,9 @@ class NativeHost final : public Host {
   const std::chrono::steady_clock::time_point start_;
   Mappings mappings_{Mappings::HugePages::kAsTheSystemSays};
   std::mutex log_mutex_;
+  const bool has_membarrier_;
+  std::mutex barrier_mutex_;
+  alignas(kPageSize.raw()) std::array<char, kPageSize.raw()> barrier_page_{};
 };
 
 }  // namespace quire

@@ -43,6 +43,7 @@ class FailingHost final : public Host {
   }
   std::uint64_t now_ns() override { return wrapped_.now_ns(); }
   void yield() override { wrapped_.yield(); }
+  void barrier_all() override { wrapped_.barrier_all(); }
 
   // Calls that counted, and how many of them were refused.
   [[nodiscard]] std::uint64_t calls() const { return calls_; }

@@ -22,6 +22,7 @@
 #endif
 
 #ifdef QUIRE_FIBER_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef QUIRE_FIBER_TSAN
@@ -45,6 +46,13 @@ void after_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] const void
                   [[maybe_unused]] std::size_t* left_size) {
 #ifdef QUIRE_FIBER_ASAN
   __sanitizer_finish_switch_fiber(fake_stack, left_bottom, left_size);
+#endif
+}
+
+// What ran there before may have been dropped in the middle, with its frames marked.
+void unmark_frames([[maybe_unused]] const FiberStack& stack) {
+#ifdef QUIRE_FIBER_ASAN
+  __asan_unpoison_memory_region(stack.bottom(), stack.size());
 #endif
 }
 
@@ -76,11 +84,6 @@ void switch_thread_record([[maybe_unused]] void* record) {
 #endif
 }
 
-// The stack is the Fiber's own.
-struct KeepStack {
-  void deallocate(boost::context::stack_context&) {}
-};
-
 }  // namespace
 
 FiberStack::FiberStack(std::size_t size) {
@@ -105,40 +108,52 @@ std::byte* FiberStack::bottom() const { return memory_ + page_size(); }
 std::size_t FiberStack::size() const { return mapped_ - page_size(); }
 
 Fiber::Fiber(FiberStack stack, std::function<void()> body)
-    : stack_(std::move(stack)), body_(std::move(body)), inside_thread_(create_thread_record()) {
-  boost::context::stack_context memory;
-  memory.sp = stack_.bottom() + stack_.size();
-  memory.size = stack_.size();
-  const boost::context::preallocated place(memory.sp, memory.size, memory);
-  new (&inside_) Context(std::allocator_arg, place, KeepStack{},
-                         [this](Context&& caller) { return run(std::move(caller)); });
-  new (&outside_) Context();
+    : stack_(std::move(stack)),
+      body_(std::move(body)),
+      inside_(boost::context::detail::make_fcontext(stack_.bottom() + stack_.size(), stack_.size(),
+                                                    &Fiber::enter)),
+      inside_thread_(create_thread_record()) {
+  unmark_frames(stack_);
 }
 
 Fiber::~Fiber() { destroy_thread_record(inside_thread_); }
 
-Fiber::Context Fiber::run(Context&& caller) {
+void Fiber::enter(Transfer from) {
+  Fiber& self = *static_cast<Fiber*>(from.data);
+  self.outside_ = from.fctx;
+  self.run();
+}
+
+void Fiber::run() {
   after_switch(nullptr, &outside_bottom_, &outside_size_);
-  outside_ = std::move(caller);
   body_();
   finished_ = true;
-  switch_thread_record(outside_thread_);
+  leave_for_good();
+}
+
+// AddressSanitizer may keep frames on the fake stack that goes with this switch. So this function has
+// no such frame, and go_outside() a new one; neither returns.
+[[gnu::no_sanitize_address]] void Fiber::leave_for_good() {
   before_switch(nullptr, outside_bottom_, outside_size_);
-  return std::move(outside_);
+  go_outside();
+}
+
+[[gnu::noinline]] void Fiber::go_outside() {
+  switch_thread_record(outside_thread_);
+  outside_ = boost::context::detail::jump_fcontext(outside_, nullptr).fctx;
 }
 
 void Fiber::resume() {
   outside_thread_ = current_thread_record();
   before_switch(&outside_fake_stack_, stack_.bottom(), stack_.size());
   switch_thread_record(inside_thread_);
-  inside_ = std::move(inside_).resume();
+  inside_ = boost::context::detail::jump_fcontext(inside_, this).fctx;
   after_switch(outside_fake_stack_, nullptr, nullptr);
 }
 
 void Fiber::suspend() {
   before_switch(&inside_fake_stack_, outside_bottom_, outside_size_);
-  switch_thread_record(outside_thread_);
-  outside_ = std::move(outside_).resume();
+  go_outside();
   after_switch(inside_fake_stack_, &outside_bottom_, &outside_size_);
 }
 

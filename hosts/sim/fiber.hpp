@@ -8,7 +8,7 @@
 // Cost       A switch is some ten ns. A stack takes the memory that was touched, and a guard page.
 #pragma once
 
-#include <boost/context/fiber.hpp>
+#include <boost/context/detail/fcontext.hpp>
 #include <cstddef>
 #include <functional>
 #include <utility>
@@ -48,20 +48,20 @@ class Fiber {
   FiberStack take_stack() { return std::move(stack_); }
 
  private:
-  using Context = boost::context::fiber;
+  using Transfer = boost::context::detail::transfer_t;
 
-  Context run(Context&& caller);
+  static void enter(Transfer from);
+  void run();
+  void leave_for_good();
+  void go_outside();
 
   FiberStack stack_;
   std::function<void()> body_;
   bool finished_ = false;
-  // Where to go on inside and outside. Not destroyed: Boost would unwind what has not finished.
-  union {
-    Context inside_;
-  };
-  union {
-    Context outside_;
-  };
+  // Where to go on inside and outside. This is the layer below boost::context::fiber, which would
+  // unwind what has not finished, and runs on the new stack before the sanitizers know.
+  boost::context::detail::fcontext_t inside_;
+  boost::context::detail::fcontext_t outside_ = nullptr;
   // What the sanitizers want to know of both sides; unused without them.
   void* inside_fake_stack_ = nullptr;
   void* outside_fake_stack_ = nullptr;

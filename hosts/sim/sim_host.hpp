@@ -57,6 +57,7 @@ class SimHost final : public Host {
   [[noreturn]] void panic(std::string_view report) override;
   std::uint64_t now_ns() override;
   void yield() override;
+  void barrier_all() override {}  // one OS thread: nothing is reordered
 
   // A new task, ready at once on the CPU of that context.
   void spawn(CpuContext& cpu, std::string name, std::function<void()> body);

@@ -169,15 +169,15 @@ TEST(SimHost, ATaskRunsOnItsCpuAndIsItsCurrentTask) {
   EXPECT_EQ(cpus[0].task, &cpus[0].idle_task);
 }
 
-TEST(SimHost, ATaskKeepsItsFlagsAcrossSwitches) {
+TEST(SimHost, ATaskKeepsItsStateAcrossSwitches) {
   SimHost host;
   CpuContexts cpus(host, 1);
-  for (const std::uint32_t flags : {Task::kMemalloc, 0u})
-    host.spawn(cpus[0], "task", [&, flags] {
-      Arch::current()->task->flags = flags;
+  for (const bool victim : {true, false})
+    host.spawn(cpus[0], "task", [&, victim] {
+      Arch::current()->task->oom_victim = victim;
       for (int i = 0; i < 5; ++i) {
         host.yield();
-        EXPECT_EQ(Arch::current()->task->flags, flags);
+        EXPECT_EQ(Arch::current()->task->oom_victim, victim);
       }
     });
   host.run_until_idle();
