@@ -1,5 +1,6 @@
-// Tables in an Arena: a copy of a text, and an array that grows by doubling. What it grows out of stays behind unused, as
-// everything of an Arena does: for tables that are written while a machine boots.
+// Tables in an Arena: a copy of a text, and an array that grows by doubling. What it grows out of
+// stays behind unused, as everything of an Arena does: for tables that are written while a machine
+// boots.
 //
 // Errors  kNoMemory when the arena has no more; the content is then unchanged.
 #pragma once

@@ -11,8 +11,20 @@ constexpr PhysRange kBiosArea{PhysAddr{0xa0000}, PhysAddr{0x100000}};
 constexpr Pfn kFourGib{1U << 20};
 
 void log_last_pfn(Pfn last, ArchProfile arch, Host& host) {
-  BootLine(host)->str("last_pfn = 0x").hex(last.raw()).str(" max_arch_pfn = 0x")
+  BootLine(host)
+      ->str("last_pfn = 0x")
+      .hex(last.raw())
+      .str(" max_arch_pfn = 0x")
       .hex(pfn_down(address_limit(arch)).raw());
+}
+
+struct Ends {
+  Pfn all, low;
+};
+void log_high_memory(const Ends& ends, Host& host) {
+  const auto mib_of = [](PageCount pages) { return in_kib(pages) >> 10; };
+  BootLine(host)->dec(mib_of(ends.all - ends.low)).str("MB HIGHMEM available.");
+  BootLine(host)->dec(mib_of(ends.low - Pfn{0})).str("MB LOWMEM available.");
 }
 
 }  // namespace
@@ -49,7 +61,9 @@ Result<void> BootPlan::read_command_line(std::string_view text) {
 Result<void> BootPlan::read_firmware_map(const MachineSpec& spec) {
   for (const FirmwareRange& row : spec.firmware_map) {
     if (row.range.empty()) {
-      BootLine(host_)->str("e820: row at 0x").hex(row.range.start.raw(), kFullDigits)
+      BootLine(host_)
+          ->str("e820: row at 0x")
+          .hex(row.range.start.raw(), kFullDigits)
           .str(" is empty or ends before it begins: left out");
       continue;
     }
@@ -82,7 +96,10 @@ Result<void> BootPlan::settle_firmware_map(ArchProfile arch) {
   log_last_pfn(max_pfn_, arch, host_);
   const Pfn low_end = pfn_down(limits_of(arch).low_memory_end);
   max_low_pfn_ = map_.end_of_ram(min_of(low_end, kFourGib));
-  if (max_low_pfn_ < max_pfn_) log_last_pfn(max_low_pfn_, arch, host_);
+  if (arch == ArchProfile::kX86_32)
+    log_high_memory({max_pfn_, max_low_pfn_}, host_);
+  else if (max_low_pfn_ < max_pfn_)
+    log_last_pfn(max_low_pfn_, arch, host_);
   return {};
 }
 

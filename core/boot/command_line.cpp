@@ -74,7 +74,8 @@ bool same_option(std::string_view a, std::string_view b) {
 PageCount CoreAmount::pages_of(PageCount total) const {
   if (kind == Kind::kPages) return PageCount{value};
   if (kind != Kind::kPercent) return PageCount{0};
-  return PageCount{mult_frac(total.raw(), static_cast<std::uint32_t>(min_of<std::uint64_t>(value, 100)), 100)};
+  return PageCount{
+      mult_frac(total.raw(), static_cast<std::uint32_t>(min_of<std::uint64_t>(value, 100)), 100)};
 }
 
 bool CommandLine::next(std::string_view& rest, Option& option) {

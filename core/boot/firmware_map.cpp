@@ -10,12 +10,18 @@ namespace {
 // As the boot log names a type.
 Text& put_type(Text& text, FirmwareType type) {
   switch (type) {
-    case FirmwareType::kUsable: return text.str("usable");
-    case FirmwareType::kReserved: return text.str("reserved");
-    case FirmwareType::kAcpiData: return text.str("ACPI data");
-    case FirmwareType::kAcpiNvs: return text.str("ACPI NVS");
-    case FirmwareType::kUnusable: return text.str("unusable");
-    case FirmwareType::kPersistent: return text.str("persistent (type 7)");
+    case FirmwareType::kUsable:
+      return text.str("usable");
+    case FirmwareType::kReserved:
+      return text.str("reserved");
+    case FirmwareType::kAcpiData:
+      return text.str("ACPI data");
+    case FirmwareType::kAcpiNvs:
+      return text.str("ACPI NVS");
+    case FirmwareType::kUnusable:
+      return text.str("unusable");
+    case FirmwareType::kPersistent:
+      return text.str("persistent (type 7)");
   }
   const bool legacy = type == kLegacyPersistent;
   text.str(legacy ? "persistent (type " : "type ").dec(static_cast<std::uint32_t>(type));
@@ -43,9 +49,12 @@ Slice slice_at(std::span<const FirmwareRange> rows, PhysAddr address) {
 
 ArchLimits limits_of(ArchProfile arch) {
   switch (arch) {
-    case ArchProfile::kX86_64La57: return {.physical_bits = 52};
-    case ArchProfile::kX86_32: return {.physical_bits = 36, .low_memory_end = PhysAddr{} + mib(896)};
-    case ArchProfile::kX86_64: break;
+    case ArchProfile::kX86_64La57:
+      return {.physical_bits = 52};
+    case ArchProfile::kX86_32:
+      return {.physical_bits = 36, .low_memory_end = PhysAddr{} + mib(896)};
+    case ArchProfile::kX86_64:
+      break;
   }
   return {};
 }
@@ -91,8 +100,7 @@ Result<void> FirmwareMap::replace(PhysRange range, FirmwareType from, const Firm
     if (row.range.start < hit.start)
       QUIRE_TRY(scratch_.push_back({{row.range.start, hit.start}, from}));
     if (to != nullptr) QUIRE_TRY(scratch_.push_back({hit, *to}));
-    if (hit.end < row.range.end)
-      QUIRE_TRY(scratch_.push_back({{hit.end, row.range.end}, from}));
+    if (hit.end < row.range.end) QUIRE_TRY(scratch_.push_back({{hit.end, row.range.end}, from}));
   }
   const ArenaVector<FirmwareRange> replaced = scratch_;
   scratch_ = entries_;

@@ -29,8 +29,7 @@ ZoneType last_zone(const NodeLayout& node) {
 }
 
 PageCount mapped_between(const NodeRange* before, const NodeRange* after, const HoleRules& rules) {
-  if (rules.model == MemoryModel::kSparse)
-    return mapped_by_sections(before, after, rules.section);
+  if (rules.model == MemoryModel::kSparse) return mapped_by_sections(before, after, rules.section);
   if (after == nullptr) return PageCount{0};
   const bool same_node = before != nullptr && before->node == after->node;
   if (rules.model == MemoryModel::kDiscontig && !same_node) return PageCount{0};

@@ -8,17 +8,17 @@ namespace quire {
 namespace {
 
 // Sizes of 6.1's structures on x86-64, as its boot log shows them.
-constexpr Bytes kNodeData = kib(172);            // pglist_data
+constexpr Bytes kNodeData = kib(172);                // pglist_data
 constexpr Bytes kPerCpuUnit{212992 + 8192 + 28672};  // static + reserved + dynamic
-constexpr Bytes kSectionUsage{56};               // mem_section_usage, with the pageblock bits
-constexpr Bytes kSectionEntry{16};               // mem_section
-constexpr Bytes kBounceBuffer = mib(64);         // swiotlb
-constexpr Bytes kBounceSlot{24};                 // io_tlb_slot, one for each 2 KiB of it
-constexpr Bytes kFirmwareRow{128};               // firmware_map_entry
+constexpr Bytes kSectionUsage{56};                   // mem_section_usage, with the pageblock bits
+constexpr Bytes kSectionEntry{16};                   // mem_section
+constexpr Bytes kBounceBuffer = mib(64);             // swiotlb
+constexpr Bytes kBounceSlot{24};                     // io_tlb_slot, one for each 2 KiB of it
+constexpr Bytes kFirmwareRow{128};                   // firmware_map_entry
 constexpr Bytes kHashBucket{8};
-constexpr Bytes kLogBuffer = kib(128);           // the one in the kernel image
-constexpr Bytes kLogOfCpu = kib(4);              // what each further CPU may add to it
-constexpr Bytes kLogRecord{24 + 88};             // descriptor and info, one for each 32 bytes
+constexpr Bytes kLogBuffer = kib(128);  // the one in the kernel image
+constexpr Bytes kLogOfCpu = kib(4);     // what each further CPU may add to it
+constexpr Bytes kLogRecord{24 + 88};    // descriptor and info, one for each 32 bytes
 constexpr Bytes kHuge = mib(2);
 constexpr PhysAddr kDmaEnd{PhysAddr{0} + mib(16)};
 constexpr PhysAddr kDma32End{PhysAddr{0} + gib(4)};
@@ -95,7 +95,7 @@ class KernelUse {
 
   // Whole sections, in 2 MiB pieces so that they can be mapped by huge entries.
   bool take_map_of(const SectionRun& run, PageCount section) {
-    const Bytes each = round_up(sources_.spec.profile.memmap_bytes * section.raw(), kHuge);
+    const Bytes each = round_up(map_entry_size(sources_.spec) * section.raw(), kHuge);
     const Bytes size = each * run.count;
     take({.size = kSectionUsage * run.count, .node = run.node});
     const MemblockRequest huge{.size = size,
@@ -104,14 +104,22 @@ class KernelUse {
                                .max = {},
                                .node = run.node,
                                .exact_node = true};
-    const MemblockRequest anywhere{.size = size, .alignment = kPageSize, .node = run.node};
-    if (!take(huge) && !take(anywhere)) return refuse(run.node, size);
+    if (!take(huge) && !take_section_maps(run, each)) return refuse(run.node, size);
     const Bytes from = each * run.first;
     const Bytes to = from + size;
-    take_pages(new_tables(from, to, gib(1), mapped_small_) +
-                   new_tables(from, to, gib(512), mapped_large_),
-               run.node);
+    take_pages(
+        new_tables(from, to, gib(1), mapped_small_) + new_tables(from, to, gib(512), mapped_large_),
+        run.node);
     return true;
+  }
+
+  // A section's map at a time, where no place is large enough for all.
+  bool take_section_maps(const SectionRun& run, Bytes each) {
+    bool fits = true;
+    for (std::uint64_t i = 0; fits && i < run.count; ++i)
+      fits = take({.size = each, .alignment = kHuge, .node = run.node}) ||
+             take({.size = each, .alignment = kPageSize, .node = run.node});
+    return fits;
   }
 
   // How many page tables with a reach of `reach` the map needs from its offset `from` to `to`.
@@ -132,11 +140,10 @@ class KernelUse {
       if (sources_.layout.present < kTiny)
         pages = node.present;
       else if (flat)
-        pages = node.id == sources_.layout.ranges.front().node
-                    ? sources_.layout.max_pfn - Pfn{0}
-                    : PageCount{0};
+        pages = node.id == sources_.layout.ranges.front().node ? sources_.layout.max_pfn - Pfn{0}
+                                                               : PageCount{0};
       if (!pages) continue;
-      const Bytes size = sources_.spec.profile.memmap_bytes * pages.raw();
+      const Bytes size = map_entry_size(sources_.spec) * pages.raw();
       if (take({.size = size, .alignment = kPageSize, .node = node.id})) continue;
       refuse(node.id, size);
       return Errno::kNoMemory;
@@ -146,8 +153,12 @@ class KernelUse {
 
   // Says that a node's memory map does not fit.
   bool refuse(NodeId node, Bytes size) {
-    BootLine(host_)->str("node ").dec(index_of(node)).str(": no room for a memory map of ")
-        .dec(size.raw()).str(" bytes");
+    BootLine(host_)
+        ->str("node ")
+        .dec(index_of(node))
+        .str(": no room for a memory map of ")
+        .dec(size.raw())
+        .str(" bytes");
     return false;
   }
 
@@ -214,8 +225,15 @@ class KernelUse {
     const Bytes size = kHashBucket * buckets;
     if (!size || !take({.size = size})) return;
     const unsigned order = fls(pages_to_hold(size).raw() - 1);
-    BootLine(host_)->str(name).str(" hash table entries: ").dec(buckets).str(" (order: ")
-        .dec(order).str(", ").dec(size.raw()).str(" bytes, linear)");
+    BootLine(host_)
+        ->str(name)
+        .str(" hash table entries: ")
+        .dec(buckets)
+        .str(" (order: ")
+        .dec(order)
+        .str(", ")
+        .dec(size.raw())
+        .str(" bytes, linear)");
   }
 
   // For devices that reach 4 GiB only, on machines with RAM above, now or added later.

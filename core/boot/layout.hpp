@@ -12,7 +12,7 @@
 namespace quire {
 
 struct ZoneLayout {
-  PfnRange span{};    // empty for a zone without pages
+  PfnRange span{};  // empty for a zone without pages
   PageCount present;
   // What Linux takes for managed until the free pages are known: present without the memory map
   // and the reserved part of DMA. "Total pages" of the zonelists' line is the sum of these.
@@ -22,8 +22,8 @@ struct ZoneLayout {
 
 struct NodeLayout {
   NodeId id{};
-  bool online = false;      // has memory, or CPUs
-  PfnRange span{};          // from the first page of its memory to the last; empty without memory
+  bool online = false;  // has memory, or CPUs
+  PfnRange span{};      // from the first page of its memory to the last; empty without memory
   PageCount present;
   std::array<ZoneLayout, kZoneTypes> zones{};
 };
@@ -35,12 +35,12 @@ struct NodeRange {
 };
 
 struct Layout {
-  std::span<NodeLayout> nodes;            // by node number; a number without node is not online
+  std::span<NodeLayout> nodes;  // by node number; a number without node is not online
   std::span<const NodeRange> ranges;
-  std::array<PfnRange, kZoneTypes> zone_limits{};      // "Zone ranges:", empty for a zone not there
-  std::span<const Pfn> movable_start;     // by node: where ZONE_MOVABLE begins; 0 = nowhere
-  PageCount present;                      // of all nodes
-  Pfn max_pfn;                            // one past the last page of RAM
+  std::array<PfnRange, kZoneTypes> zone_limits{};  // "Zone ranges:", empty for a zone not there
+  std::span<const Pfn> movable_start;  // by node: where ZONE_MOVABLE begins; 0 = nowhere
+  PageCount present;                   // of all nodes
+  Pfn max_pfn;                         // one past the last page of RAM
 };
 
 }  // namespace quire

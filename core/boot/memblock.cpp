@@ -40,8 +40,7 @@ Result<void> Memblock::reserve(PhysRange range, NodeId node) {
   return reserved_.add(region);
 }
 
-PhysAddr Memblock::find_free(const MemblockRequest& request, PhysRange window,
-                             NodeId node) const {
+PhysAddr Memblock::find_free(const MemblockRequest& request, PhysRange window, NodeId node) const {
   PhysAddr found{0};
   for_each_free([&](PhysRange free, const MemblockRegion& region) {
     if (node != kNoNode && region.node != node) return true;

@@ -23,7 +23,8 @@
 namespace quire {
 
 struct MemblockRegion {
-  static constexpr std::uint32_t kHotplug = 1;  // may be taken away: no kernel memory (movable_node)
+  static constexpr std::uint32_t kHotplug =
+      1;  // may be taken away: no kernel memory (movable_node)
   static constexpr std::uint32_t kMirror = 2;
   static constexpr std::uint32_t kNoMap = 4;
 
@@ -80,9 +81,9 @@ class MemblockType {
 struct MemblockRequest {
   Bytes size;
   Bytes alignment{64};
-  PhysAddr min{};              // given up when nothing is free above it
-  PhysAddr max{};              // 0: up to current_limit
-  NodeId node = kNoNode;       // preferred, unless exact_node
+  PhysAddr min{};         // given up when nothing is free above it
+  PhysAddr max{};         // 0: up to current_limit
+  NodeId node = kNoNode;  // preferred, unless exact_node
   bool exact_node = false;
 };
 

@@ -23,8 +23,7 @@ PageCount kernel_share(const MovableRequest& request, PageCount total) {
   PageCount core = request.kernelcore.pages_of(total);
   const PageCount movable = request.movablecore.pages_of(total);
   if (movable) {
-    const std::uint64_t rounded =
-        Pfn{movable.raw()}.align_up(kMaxOrderPages).raw();
+    const std::uint64_t rounded = Pfn{movable.raw()}.align_up(kMaxOrderPages).raw();
     core = max_of(core, less(total, PageCount{rounded}));
   }
   return core < total ? core : PageCount{0};
@@ -47,10 +46,9 @@ class Spreader {
       : ranges_(ranges), lowest_usable_(lowest_usable), required_(required) {}
 
   MovableStarts spread() {
-    const std::uint64_t nodes = nodes_of(ranges_);
-    std::uint64_t usable = static_cast<std::uint64_t>(std::popcount(nodes));
+    auto usable = static_cast<std::uint64_t>(std::popcount(nodes_of(ranges_)));
     while (usable != 0) {
-      round(nodes, usable);
+      round(usable);
       --usable;
       if (required_ <= PageCount{usable}) break;
     }
@@ -58,9 +56,9 @@ class Spreader {
   }
 
  private:
-  void round(std::uint64_t nodes, std::uint64_t usable) {
+  void round(std::uint64_t usable) {
     PageCount share = required_ / usable;
-    for (std::uint64_t left = nodes; left != 0; left &= left - 1) {
+    for (std::uint64_t left = nodes_of(ranges_); left != 0; left &= left - 1) {
       const NodeId node{static_cast<std::uint16_t>(ffs0(left))};
       if (required_ < share) share = required_ / usable;
       take_from(node, share);

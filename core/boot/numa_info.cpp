@@ -19,6 +19,23 @@ std::uint64_t nodes_of(const MemblockType& memory) {
   return mask;
 }
 
+// The smallest range that has both in it.
+PhysRange hull(const NodeBlock& a, const NodeBlock& b) {
+  return {min_of(a.range.start, b.range.start), max_of(a.range.end, b.range.end)};
+}
+
+void log_overlap(const NodeBlock& a, const NodeBlock& b, Host& host) {
+  const bool itself = a.node == b.node;
+  BootLine line(host);
+  line->str(itself ? "NUMA: Warning: node " : "NUMA: node ").dec(index_of(a.node)).ch(' ');
+  put_mem(*line, a.range, kShortDigits).str(" overlaps with ");
+  if (itself)
+    line->str("itself ");
+  else
+    line->str("node ").dec(index_of(b.node)).ch(' ');
+  put_mem(*line, b.range, kShortDigits);
+}
+
 }  // namespace
 
 PageCount memory_pages_in(const Memblock& memblock, PhysRange range) {
@@ -116,24 +133,15 @@ bool NumaInfo::join_blocks(Host& host) {
       NodeBlock& a = blocks_[i];
       const NodeBlock b = blocks_[j];
       if (!a.range.intersect(b.range).empty()) {
-        BootLine line(host);
-        const bool itself = a.node == b.node;
-        line->str(itself ? "NUMA: Warning: node " : "NUMA: node ").dec(index_of(a.node)).ch(' ');
-        put_mem(*line, a.range, kShortDigits);
-        if (itself)
-          line->str(" overlaps with itself ");
-        else
-          line->str(" overlaps with node ").dec(index_of(b.node)).ch(' ');
-        put_mem(*line, b.range, kShortDigits);
-        if (!itself) return false;
+        log_overlap(a, b, host);
+        if (a.node != b.node) return false;
       }
-      if (a.node != b.node || !may_join(i, j)) continue;
-      const PhysRange joined{min_of(a.range.start, b.range.start), max_of(a.range.end, b.range.end)};
+      if (!may_join(a, b)) continue;
       BootLine line(host);
       put_mem(line->str("NUMA: Node ").dec(index_of(a.node)).ch(' '), a.range, kShortDigits);
       put_mem(line->str(" + "), b.range, kShortDigits);
-      put_mem(line->str(" -> "), joined, kShortDigits);
-      a.range = joined;
+      a.range = hull(a, b);
+      put_mem(line->str(" -> "), a.range, kShortDigits);
       blocks_.erase({j, j + 1});
       --j;
     }
@@ -141,11 +149,11 @@ bool NumaInfo::join_blocks(Host& host) {
   return true;
 }
 
-bool NumaInfo::may_join(std::size_t i, std::size_t j) const {
-  const PhysRange joined{min_of(blocks_[i].range.start, blocks_[j].range.start),
-                         max_of(blocks_[i].range.end, blocks_[j].range.end)};
+bool NumaInfo::may_join(const NodeBlock& a, const NodeBlock& b) const {
+  if (a.node != b.node) return false;
+  const PhysRange both = hull(a, b);
   for (const NodeBlock& other : blocks_)
-    if (other.node != blocks_[i].node && !other.range.intersect(joined).empty()) return false;
+    if (other.node != a.node && !other.range.intersect(both).empty()) return false;
   return true;
 }
 
@@ -154,8 +162,12 @@ bool NumaInfo::cover_memory(const Context& context) const {
   PageCount covered;
   for (const NodeBlock& block : blocks_) covered += memory_pages_in(context.memblock, block.range);
   if (all < covered + kSlack) return true;
-  BootLine(context.host)->str("NUMA: nodes only cover ").dec(in_kib(covered) >> 10)
-      .str("MB of your ").dec(in_kib(all) >> 10).str("MB e820 RAM. Not used.");
+  BootLine(context.host)
+      ->str("NUMA: nodes only cover ")
+      .dec(in_kib(covered) >> 10)
+      .str("MB of your ")
+      .dec(in_kib(all) >> 10)
+      .str("MB e820 RAM. Not used.");
   return false;
 }
 

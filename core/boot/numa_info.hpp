@@ -69,7 +69,7 @@ class NumaInfo {
   void use_distances(const Context& context);
   void keep_blocks_with_memory(const Context& context);
   bool join_blocks(Host& host);
-  [[nodiscard]] bool may_join(std::size_t i, std::size_t j) const;
+  [[nodiscard]] bool may_join(const NodeBlock& a, const NodeBlock& b) const;
   [[nodiscard]] bool cover_memory(const Context& context) const;
   Result<void> assign_memory(const Context& context);
   Result<void> spare_kernel_nodes(const Context& context);

@@ -127,16 +127,15 @@ Result<std::span<const LateFreed>> find_late_freed(const MachineSpec& spec,
   const PfnRange image = touched_pages(kernel_extent(spec));
   QUIRE_TRY(collector.add({initrd.start, min_of(initrd.end, max_of(initrd.start, image.start))},
                           "initrd"));
-  QUIRE_TRY(collector.add({max_of(initrd.start, min_of(initrd.end, image.end)), initrd.end},
-                          "initrd"));
+  QUIRE_TRY(
+      collector.add({max_of(initrd.start, min_of(initrd.end, image.end)), initrd.end}, "initrd"));
   return collector.finish();
 }
 
 PageCount free_pages_in(const Memblock& memblock, const ZonePages& zone) {
   PageCount pages;
   memblock.for_each_free([&](PhysRange bytes, const MemblockRegion& region) {
-    if (region.node == zone.node)
-      pages += whole_pages_of(bytes).intersect(zone.span).length();
+    if (region.node == zone.node) pages += whole_pages_of(bytes).intersect(zone.span).length();
     return true;
   });
   return pages;

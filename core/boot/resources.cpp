@@ -8,20 +8,37 @@ namespace {
 
 std::string_view row_name(FirmwareType type) {
   switch (type) {
-    case FirmwareType::kUsable: return "System RAM";
-    case FirmwareType::kReserved: return "Reserved";
-    case FirmwareType::kAcpiData: return "ACPI Tables";
-    case FirmwareType::kAcpiNvs: return "ACPI Non-volatile Storage";
-    case FirmwareType::kUnusable: return "Unusable memory";
-    case FirmwareType::kPersistent: return "Persistent Memory";
+    case FirmwareType::kUsable:
+      return "System RAM";
+    case FirmwareType::kReserved:
+      return "Reserved";
+    case FirmwareType::kAcpiData:
+      return "ACPI Tables";
+    case FirmwareType::kAcpiNvs:
+      return "ACPI Non-volatile Storage";
+    case FirmwareType::kUnusable:
+      return "Unusable memory";
+    case FirmwareType::kPersistent:
+      return "Persistent Memory";
   }
   return type == kLegacyPersistent ? "Persistent Memory (legacy)" : "Unknown E820 type";
 }
 
-// Behind RAM nothing is placed up to the next multiple of this, in case firmware hid RAM there.
+// Behind RAM no device is placed up to the next multiple of this: firmware may hide RAM there.
 Bytes clearance_at(PhysAddr end) {
   if (end < PhysAddr{0} + mib(1)) return kib(64);
   return end < PhysAddr{0} + mib(16) ? mib(1) : mib(64);
+}
+
+void log_clearances(std::span<const FirmwareRange> entries, Host& host) {
+  for (const FirmwareRange& entry : entries) {
+    if (entry.type != FirmwareType::kUsable) continue;
+    const PhysAddr from = entry.range.end;
+    const PhysAddr to = from.align_up(clearance_at(from));
+    if (to <= from) continue;
+    BootLine line(host);
+    put_mem(line->str("e820: reserve RAM buffer "), {from, to}, kShortDigits);
+  }
 }
 
 class Rows {
@@ -42,25 +59,6 @@ class Rows {
       QUIRE_TRY_ASSIGN(name, copy_text(part.name, arena_));
       return add({part.range.intersect(entry.range), name, 1});
     }
-    return {};
-  }
-
-  // What is left of the clearance behind an entry of RAM between the entries behind it.
-  Result<void> add_clearance(std::span<const FirmwareRange> entries, Host& host) {
-    const PhysAddr from = entries.front().range.end;
-    const PhysAddr to = from.align_up(clearance_at(from));
-    if (to <= from) return {};
-    {
-      BootLine line(host);
-      put_mem(line->str("e820: reserve RAM buffer "), {from, to}, kShortDigits);
-    }
-    PhysAddr at = from;
-    for (const FirmwareRange& next : entries.last(entries.size() - 1)) {
-      if (at < min_of(next.range.start, to))
-        QUIRE_TRY(add({{at, min_of(next.range.start, to)}, "RAM buffer", 0}));
-      at = max_of(at, next.range.end);
-    }
-    if (at < to) return add({{at, to}, "RAM buffer", 0});
     return {};
   }
 
@@ -85,9 +83,7 @@ Result<std::span<const ResourceRow>> make_resources(const FirmwareMap& map,
   for (const FirmwareRange& entry : map.entries())
     QUIRE_TRY(rows.add({entry.range, row_name(entry.type), 0}));
   for (const KernelRange& part : image) QUIRE_TRY(rows.add_image_part(part, map.entries()));
-  for (std::size_t i = 0; i < map.entries().size(); ++i)
-    if (map.entries()[i].type == FirmwareType::kUsable)
-      QUIRE_TRY(rows.add_clearance(map.entries().last(map.entries().size() - i), host));
+  log_clearances(map.entries(), host);
   return rows.span();
 }
 

@@ -1,5 +1,6 @@
-// The rows of /proc/iomem that describe memory: the firmware map, the kernel's sections in it, and
-// the space behind RAM that is kept clear. Devices are not ours to list.
+// The rows of /proc/iomem that describe memory: the firmware map and the kernel's sections in it.
+// Devices are not ours to list, nor is the space behind RAM that is kept clear of them: a PC's
+// root bus has taken it.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,9 @@
 namespace quire {
 
 struct ResourceRow {
-  PhysRange range;        // bytes; a row is printed with its last byte
-  std::string_view name;  // "System RAM", "Reserved", "Kernel code", ...
-  std::uint8_t depth = 0; // 1: within the last row of depth 0 before it
+  PhysRange range;         // bytes; a row is printed with its last byte
+  std::string_view name;   // "System RAM", "Reserved", "Kernel code", ...
+  std::uint8_t depth = 0;  // 1: within the last row of depth 0 before it
 };
 
 // Ascending; names live as long as the arena. Logs the "reserve RAM buffer" lines.

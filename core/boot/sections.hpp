@@ -7,6 +7,7 @@
 
 #include "base/base.hpp"
 #include "boot/layout.hpp"
+#include "boot/machine_spec.hpp"
 #include "boot/zone_type.hpp"
 
 namespace quire {
@@ -14,6 +15,12 @@ namespace quire {
 // 128 MiB on 64-bit, 512 MiB on x86_32 with PAE.
 constexpr PageCount section_pages(ArchProfile arch) {
   return PageCount{std::uint64_t{1} << ((arch == ArchProfile::kX86_32 ? 29 : 27) - kPageShift)};
+}
+
+// What a page costs in the memory map: half of it is pointers, which x86_32 has half as long.
+constexpr Bytes map_entry_size(const MachineSpec& spec) {
+  const Bytes size = spec.profile.memmap_bytes;
+  return spec.arch == ArchProfile::kX86_32 ? size / 2 : size;
 }
 
 // A run of consecutive present sections of one node; numbers are pfn / section_pages.

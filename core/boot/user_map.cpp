@@ -10,11 +10,16 @@ PhysRange above(std::uint64_t start) { return {PhysAddr{start}, PhysAddr{~std::u
 
 std::optional<FirmwareType> type_of_mark(char mark) {
   switch (mark) {
-    case '@': return FirmwareType::kUsable;
-    case '#': return FirmwareType::kAcpiData;
-    case '$': return FirmwareType::kReserved;
-    case '!': return kLegacyPersistent;
-    default: return std::nullopt;
+    case '@':
+      return FirmwareType::kUsable;
+    case '#':
+      return FirmwareType::kAcpiData;
+    case '$':
+      return FirmwareType::kReserved;
+    case '!':
+      return kLegacyPersistent;
+    default:
+      return std::nullopt;
   }
 }
 

@@ -8,8 +8,8 @@
 namespace quire {
 namespace {
 
-constexpr Pfn kDmaEnd{4096};           // 16 MiB: what an ISA device can address
-constexpr Pfn kDma32End{1U << 20};     // 4 GiB
+constexpr Pfn kDmaEnd{4096};        // 16 MiB: what an ISA device can address
+constexpr Pfn kDma32End{1U << 20};  // 4 GiB
 
 bool is_kernel_zone(ZoneType zone) {
   return zone != ZoneType::kMovable && zone != ZoneType::kDevice;
@@ -27,10 +27,14 @@ PageCount present_in(std::span<const NodeRange> ranges, NodeId node, PfnRange sp
 Pfn end_of_zone(ZoneType zone, ArchProfile arch, Pfn max_pfn) {
   const Pfn low_end = min_of(max_pfn, pfn_down(limits_of(arch).low_memory_end));
   switch (zone) {
-    case ZoneType::kDma: return min_of(kDmaEnd, low_end);
-    case ZoneType::kDma32: return min_of(kDma32End, low_end);
-    case ZoneType::kNormal: return low_end;
-    default: return max_pfn;
+    case ZoneType::kDma:
+      return min_of(kDmaEnd, low_end);
+    case ZoneType::kDma32:
+      return min_of(kDma32End, low_end);
+    case ZoneType::kNormal:
+      return low_end;
+    default:
+      return max_pfn;
   }
 }
 
@@ -56,10 +60,9 @@ class Sizer {
     layout_.movable_start = starts;
     layout_.nodes = nodes;
     for (unsigned i = 0; i < count; ++i) size_node(NodeId{static_cast<std::uint16_t>(i)});
-    for_each_hole(layout_, {sources_.spec.memory_model, section_pages(sources_.spec.arch)},
-                  [&](const Hole& hole) {
-                    zone_of(hole.node, hole.zone).unavailable += hole.pages;
-                  });
+    for_each_hole(
+        layout_, {sources_.spec.memory_model, section_pages(sources_.spec.arch)},
+        [&](const Hole& hole) { zone_of(hole.node, hole.zone).unavailable += hole.pages; });
     return layout_;
   }
 
@@ -147,7 +150,7 @@ class Sizer {
     PageCount pages = zone.span.length();
     if (type == ZoneType::kHighMem) return zone.present;
     if (pages > zone.present + zone.present / 16) pages = zone.present;
-    const Bytes entry = sources_.spec.profile.memmap_bytes;
+    const Bytes entry = map_entry_size(sources_.spec);
     const PageCount map = pages_to_hold(entry * pages.raw());
     PageCount guess = zone.present >= map ? zone.present - map : zone.present;
     const PageCount taken = reserved_dma();
