@@ -1,5 +1,11 @@
 # tests/fuzz/<name>_fuzz.cpp defines LLVMFuzzerTestOneInput. With QUIRE_FUZZ it becomes the
 # fuzzer fuzz_<name>; in every other build replay_<name> runs it over its corpus as a test.
+add_library(quire_fuzz_base INTERFACE)
+target_include_directories(quire_fuzz_base INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(quire_fuzz_base INTERFACE -mpopcnt ${quire_unmeasured})
+target_link_libraries(quire_fuzz_base INTERFACE quire_flags)
+quire_link_existing(quire_fuzz_base INTERFACE quire_machine_file quire_core)
+
 add_custom_target(fuzzers)
 quire_sources(fuzz_sources tests/fuzz/*_fuzz.cpp)
 foreach(source IN LISTS fuzz_sources)
@@ -7,16 +13,14 @@ foreach(source IN LISTS fuzz_sources)
   string(REGEX REPLACE "_fuzz$" "" name ${stem})
   if(QUIRE_FUZZ)
     add_executable(fuzz_${name} ${source})
-    target_link_libraries(fuzz_${name} PRIVATE quire_test_base)
+    target_link_libraries(fuzz_${name} PRIVATE quire_fuzz_base)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
     add_dependencies(fuzzers fuzz_${name})
-  elseif(NOT QUIRE_TEST_FOLDERS)
+  elseif(NOT QUIRE_TEST_FOLDERS AND NOT name STREQUAL "canary")
     add_executable(replay_${name} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.cpp)
-    target_link_libraries(replay_${name} PRIVATE quire_test_base)
+    target_link_libraries(replay_${name} PRIVATE quire_fuzz_base)
     add_dependencies(tests replay_${name})
-    if(NOT name STREQUAL "canary")
-      add_test(NAME fuzz.replay_${name}
-        COMMAND replay_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
-    endif()
+    add_test(NAME fuzz.replay_${name}
+      COMMAND replay_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
   endif()
 endforeach()

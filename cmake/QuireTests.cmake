@@ -11,7 +11,7 @@ target_include_directories(quire_test_base INTERFACE
   ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 target_compile_definitions(quire_test_base INTERFACE
   QUIRE_TESTS_DIR="${PROJECT_SOURCE_DIR}/tests" QUIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-target_compile_options(quire_test_base INTERFACE -mpopcnt)
+target_compile_options(quire_test_base INTERFACE -mpopcnt ${quire_unmeasured})
 target_link_libraries(quire_test_base INTERFACE quire_flags GTest::gmock Threads::Threads)
 if(NOT QUIRE_TEST_FOLDERS)
   quire_link_existing(quire_test_base INTERFACE quire_oracle quire_machine_file)

@@ -35,7 +35,7 @@ leg_freestanding() {
 }
 
 leg_thread_safety() {
-  build clang-thread-safety all
+  build clang-thread-safety core_and_hosts
 }
 
 fuzz_one() { # fuzz_one NAME SECONDS

@@ -1,30 +1,10 @@
 // One value of each type that gdb/quire_printers.py prints; test_printers.py looks at them in
 // stop_here(). The build compiles this without optimisation, so that nothing is optimised away.
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <string_view>
-
 #include "base/base.hpp"
-#include "host/host.hpp"
+#include "hosts/native/native_host.hpp"
 #include "memmap/memmap.hpp"
 
 namespace {
-
-// A host that gives tables and nothing else.
-class TableHost final : public quire::Host {
- public:
-  quire::Result<std::byte*> reserve_tables(quire::Bytes size, quire::NodeId) override {
-    return static_cast<std::byte*>(std::calloc(size.raw(), 1));
-  }
-  quire::Result<std::byte*> map_frames(quire::PfnRange, quire::NodeId) override {
-    return quire::Errno::kNoMemory;
-  }
-  void log(std::string_view) override {}
-  [[noreturn]] void panic(std::string_view) override { std::abort(); }
-  std::uint64_t now_ns() override { return 0; }
-  void yield() override {}
-};
 
 void stop_here() {}
 
@@ -44,12 +24,13 @@ int main() {
   [[maybe_unused]] const CpuId cpu{2};
   [[maybe_unused]] const PageIndex no_page = PageIndex::kNone;
 
-  TableHost host;
+  NativeHost host;
   Arena arena(host);
   MemoryMap map;
   if (!map.init(arena, 2) || !map.add_section(SectionId{0}) || !map.add_section(SectionId{5})) {
     return 1;
   }
+  const PageArray pages = map.array();
   Page& free_page = map.at(PageIndex{7});
   free_page.word = PageWord(2u << PageWord::kZoneShift, Order{3}, PageKind::kBuddy);
   free_page.list_type = MigrateType::kMovable;
@@ -61,12 +42,12 @@ int main() {
 
   PageList empty_list;
   PageList list;
-  list.push_back(map, PageIndex{3});
-  list.push_back(map, PageIndex{1});
-  list.push_back(map, PageIndex{32770});
+  list.push_back(pages, PageIndex{3});
+  list.push_back(pages, PageIndex{1});
+  list.push_back(pages, PageIndex{32770});
   PageList broken_list;
-  broken_list.push_back(map, PageIndex{20});
-  broken_list.push_back(map, PageIndex{21});
+  broken_list.push_back(pages, PageIndex{20});
+  broken_list.push_back(pages, PageIndex{21});
   map.at(PageIndex{21}).prev = 9;
   stop_here();
   return 0;
