@@ -18,6 +18,24 @@ Result<void> for_each_mapped_span(MemoryModel model, const Layout& layout, Visit
   return {};
 }
 
+// Pages of DMA that the boot itself has taken.
+PageCount dma_reserve(const Nodes& nodes, const BootPlan& plan) {
+  PageCount taken;
+  nodes.for_each_populated([&](const Zone& zone) {
+    if (zone.type == ZoneType::kDma) taken += zone.present - plan.managed_in(zone.node, zone.type);
+  });
+  return taken;
+}
+
+// The highest zone that memory policies apply to: of what is there, the last before Movable.
+ZoneType policy_zone(const Nodes& nodes) {
+  ZoneType highest = ZoneType::kDma;
+  nodes.for_each_populated([&](const Zone& zone) {
+    if (zone.type != ZoneType::kMovable) highest = max_of(highest, zone.type);
+  });
+  return highest;
+}
+
 std::uint32_t number(SectionId section) { return static_cast<std::uint32_t>(section); }
 
 }  // namespace
@@ -29,7 +47,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   if (spec.profile.frame_content) QUIRE_TRY(map_content());
   QUIRE_TRY(nodes_.init(arena_, spec.arch, plan->numa(), plan->layout()));
   QUIRE_TRY(bring_up_cpus());
-  debug_.init(spec.profile);
+  debug_.init(spec.profile);  // before the allocator, which asks it once
   pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
 
   const OnCpu boot_cpu(cpus_.front());
@@ -39,6 +57,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   open_proc(spec);
   release_late_pages();
   sysctls_->size_reserves();
+  apply_command_line();
   return apply_sysctls(spec.sysctl);
 }
 
@@ -103,16 +122,15 @@ Result<void> Machine::make_zonelists(Bytes memmap_bytes) {
     for (std::size_t i = 0; i < node.fallback_length; ++i)
       line->dec(index_of(node.fallback_order[i])).ch(' ');
   }
-  const Zone& dma = nodes_.all().front().zone(ZoneType::kDma);
-  const std::uint64_t total =
-      estimated_pages(nodes_, memmap_bytes, dma.present - plan_->managed_in(dma.node, dma.type));
+  const std::uint64_t total = estimated_pages(nodes_, memmap_bytes, dma_reserve(nodes_, *plan_));
   // One pageblock a migrate type is the least that grouping makes sense with.
   constexpr unsigned kTypesInUse = 5;
   pages_->mobility().set_grouping_disabled(total < kPageblockPages.raw() * kTypesInUse);
-  LogLine line(host_);
-  line->str("Built ").dec(nodes_.online_count()).str(" zonelists, mobility grouping ")
+  LogLine(host_)->str("Built ").dec(nodes_.online_count())
+      .str(" zonelists, mobility grouping ")
       .str(pages_->mobility().grouping_disabled() ? "off" : "on").str(".  Total pages: ")
       .dec(total);
+  LogLine(host_)->str("Policy zone: ").str(name_of(policy_zone(nodes_)));
   return {};
 }
 
@@ -151,6 +169,19 @@ void Machine::open_proc(const MachineSpec& spec) {
                                     .knobs = *knobs_,
                                     .figures = figures_,
                                     .memory_model = spec.memory_model});
+}
+
+// sysctl.vm.swappiness=10: written when the boot is over; what is refused is told and passed over.
+void Machine::apply_command_line() {
+  plan_->command_line().for_each([&](const CommandLine::Option& option) {
+    constexpr std::string_view kPrefix = "sysctl.";
+    if (!option.name.starts_with(kPrefix)) return;
+    const std::string_view name = option.name.substr(kPrefix.size());
+    if (const auto taken = proc().set(name, option.value); !taken.has_value()) {
+      LogLine(host_)->str("Failed to set sysctl parameter '").str(name).ch('=').str(option.value)
+          .str("': ").str(name_of(taken.error()));
+    }
+  });
 }
 
 Result<void> Machine::apply_sysctls(std::span<const SysctlSetting> settings) {

@@ -51,6 +51,7 @@ class Machine {
   void size_reserves();
   void open_proc(const MachineSpec& spec);
   void release_late_pages();
+  void apply_command_line();
   Result<void> apply_sysctls(std::span<const SysctlSetting> settings);
   void release(PfnRange pages);
 

@@ -93,7 +93,8 @@ void Knobs::start(const Nodes& nodes, const CommandLine& options) {
   values_[index_of(Knob::kThpEnabled)].set(mode);
   values_[index_of(Knob::kThpDefrag)].set(roomy ? kDefragMadvise : kDefragNever);
   values_[index_of(Knob::kThpUseZeroPage)].set(roomy ? 1 : 0);
-  if (huge_pages() != HugePages::kNever) sysctls_.huge_pages_switched(true);
+  // Switched off by the command line, min_free_kbytes is computed anew, by now with watermarks.
+  if (roomy) sysctls_.huge_pages_switched(huge_pages() != HugePages::kNever);
 }
 
 void Knobs::show(Knob knob, Text& out) const {

@@ -61,27 +61,37 @@ std::int64_t Sysctls::get(Sysctl sysctl) const {
   }
 }
 
-Result<void> Sysctls::show(Sysctl sysctl, Text& out) const {
+Result<void> Sysctls::show(Sysctl sysctl, Text& out) {
   const SysctlRow& row = row_of(sysctl);
   if ((row.mode & 0400) == 0) return Errno::kAccess;
+  if (sysctl == Sysctl::kLowmemReserveRatio) {
+    const SpinGuard guard(lock_);
+    setup_lowmem_reserve(nodes_, tunables_);
+  }
   switch (row.rule) {
     case SysctlRule::kAnything: return {};
     case SysctlRule::kZonelistOrder: out.str("Node"); break;
     case SysctlRule::kUnsigned: out.dec(get_unsigned(sysctl)); break;
     case SysctlRule::kInt:
     case SysctlRule::kBool: out.sdec(get(sysctl)); break;
-    case SysctlRule::kRatios: {
-      bool first = true;
-      for (const ZoneType type : zones_of(nodes_.arch())) {
-        if (!first) out.ch('\t');
-        out.dec(tunables_.lowmem_reserve_ratio[index_of(type)]);
-        first = false;
-      }
-      break;
-    }
+    case SysctlRule::kRatios: show_ratios(out); break;
   }
   out.nl();
   return {};
+}
+
+void Sysctls::show_ratios(Text& out) {
+  const auto ratios = [&] {
+    const SpinGuard guard(lock_);
+    setup_lowmem_reserve(nodes_, tunables_);
+    return tunables_.lowmem_reserve_ratio;
+  }();
+  bool first = true;
+  for (const ZoneType type : zones_of(nodes_.arch())) {
+    if (!first) out.ch('\t');
+    out.dec(ratios[index_of(type)]);
+    first = false;
+  }
 }
 
 Result<std::size_t> Sysctls::write(Sysctl sysctl, std::string_view text) {

@@ -76,8 +76,9 @@ class Sysctls {
     return static_cast<std::uint64_t>(get(sysctl));
   }
 
-  // Writes the value and a newline. kAccess for what can only be written.
-  Result<void> show(Sysctl sysctl, Text& out) const;
+  // Writes the value and a newline. kAccess for what can only be written. As in Linux, reading
+  // lowmem_reserve_ratio computes every zone's protection anew, from the pages managed by now.
+  Result<void> show(Sysctl sysctl, Text& out) QUIRE_EXCLUDES(lock_);
   // The bytes of `text` that were taken: fewer than it has when one number was enough.
   Result<std::size_t> write(Sysctl sysctl, std::string_view text) QUIRE_EXCLUDES(lock_);
 
@@ -87,6 +88,7 @@ class Sysctls {
  private:
   Result<std::size_t> write_number(const SysctlRow& row, std::string_view text)
       QUIRE_REQUIRES(lock_);
+  void show_ratios(Text& out) QUIRE_EXCLUDES(lock_);
   std::size_t write_ratios(std::string_view text) QUIRE_REQUIRES(lock_);
   Result<void> check(Sysctl sysctl, std::int64_t value) const;
   void put(Sysctl sysctl, std::int64_t value) QUIRE_REQUIRES(lock_);

@@ -5,7 +5,7 @@
 namespace quire {
 namespace {
 
-// Distance dominates, then CPUs, then how loaded a node is: weights as MAX_NUMNODES makes them.
+// Distance dominates, then how loaded a node is: weights as MAX_NUMNODES makes them.
 constexpr std::uint64_t kDistanceWeight = 1024;
 
 using NodeSet = std::uint64_t;
@@ -21,7 +21,6 @@ NodeId next_best_node(const Nodes& nodes, const NumaInfo& numa, NodeId local, No
     if (!node.has_memory() || (used >> n & 1) != 0) continue;
     std::uint64_t cost = numa.distance(local, node.id);
     cost += n < index_of(local);
-    cost += nodes.cpu_count(node.id) != 0;
     cost = cost * kDistanceWeight + load[n];
     if (cost < best_cost) {
       best_cost = cost;

@@ -2,8 +2,8 @@
 // first, the highest zone first; then other nodes with memory, the nearest first.
 //
 // Source   Documentation/admin-guide/mm/numaperf and the kernel's own "Fallback order" lines: of
-//          equally distant nodes those after the local one come first, those that fewer nodes have
-//          as their nearest come first, and a node with CPUs counts one further.
+//          equally distant nodes those after the local one come first, and those that fewer nodes
+//          have as their nearest. Where CPUs are does not count: none is up yet when Linux looks.
 #pragma once
 
 #include "base/base.hpp"

@@ -13,19 +13,6 @@ namespace {
 
 using machine_file::format_range;
 
-std::string words_of(FirmwareType type) {
-  if (type == kLegacyPersistent) return "persistent (type 12)";
-  switch (type) {
-    case FirmwareType::kUsable: return "usable";
-    case FirmwareType::kReserved: return "reserved";
-    case FirmwareType::kAcpiData: return "ACPI data";
-    case FirmwareType::kAcpiNvs: return "ACPI NVS";
-    case FirmwareType::kUnusable: return "unusable";
-    case FirmwareType::kPersistent: return "persistent (type 7)";
-  }
-  return fmt::format("type {}", static_cast<std::uint32_t>(type));
-}
-
 // Both lists row by row, so that the first row that is not the same is named.
 void compare_lists(const std::string& what, const std::vector<std::string>& linux,
                    const std::vector<std::string>& here, Comparison& comparison) {
@@ -55,9 +42,10 @@ class FactsComparer {
     if (linux_.user_map.empty()) return;
     std::vector<std::string> theirs, ours;
     for (const auto& row : linux_.user_map)
-      theirs.push_back(fmt::format("{} {}", format_range(row.range), row.type));
-    for (const FirmwareRange& row : here_.machine().plan().firmware_map().entries())
-      ours.push_back(fmt::format("{} {}", format_range(row.range), words_of(row.type)));
+      theirs.push_back(fmt::format("user: [mem {:#018x}-{:#018x}] {}", row.range.start.raw(),
+                                   row.range.end.raw() - 1, row.type));
+    for (const std::string& line : here_.log())
+      if (line.starts_with("user: ")) ours.push_back(line);
     compare_lists("user-defined memory range", theirs, ours, comparison_);
   }
 
