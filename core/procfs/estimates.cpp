@@ -12,9 +12,9 @@ std::uint64_t file_pages(const Nodes& nodes) {
          global_node_state(nodes, NodeItem::kNrInactiveFile);
 }
 
-// Reclaim leaves half of what it could take, and no less than the low watermarks.
-std::uint64_t reclaimable_part(std::uint64_t pages, std::uint64_t low) {
-  return pages - min_of(pages / 2, low);
+// Of `pages`, what reclaim would take: it leaves half of them, or the low watermarks if less.
+PageCount reclaimable_part(std::uint64_t pages, PageCount low) {
+  return PageCount{pages - min_of(pages / 2, low.raw())};
 }
 
 // What of high memory counts in the sum of dirtyable pages: it is left out, because a dirty page
@@ -32,20 +32,20 @@ std::uint64_t high_memory_dirtyable(const Nodes& nodes) {
   return pages;
 }
 
-std::uint64_t dirtyable_pages(const Nodes& nodes, const Sysctls& sysctls) {
+PageCount dirtyable_pages(const Nodes& nodes, const Sysctls& sysctls) {
   std::uint64_t pages = global_zone_state(nodes, ZoneItem::kNrFreePages);
   pages -= min_of(pages, total_reserve(nodes).raw());
   pages += file_pages(nodes);
   if (sysctls.get(Sysctl::kHighmemIsDirtyable) == 0)
     pages -= min_of(pages, high_memory_dirtyable(nodes));
-  return pages + 1;  // never 0
+  return PageCount{pages + 1};  // never 0
 }
 
 // The limit of one pair of tunables: so many bytes, or so many percent of `dirtyable`.
-PageCount dirty_limit(std::uint64_t bytes, std::int64_t percent, std::uint64_t dirtyable) {
-  if (bytes != 0) return pages_to_hold(Bytes{bytes});
+PageCount dirty_limit(Bytes bytes, std::int64_t percent, PageCount dirtyable) {
+  if (bytes) return pages_to_hold(bytes);
   const std::uint64_t share = static_cast<std::uint64_t>(percent) * kPageSize.raw() / 100;
-  return PageCount{share * dirtyable / kPageSize.raw()};
+  return dirtyable * share / kPageSize.raw();
 }
 
 }  // namespace
@@ -57,16 +57,15 @@ PageCount total_reserve(const Nodes& nodes) {
 }
 
 PageCount available_pages(const Nodes& nodes) {
-  std::uint64_t low = 0;
-  nodes.for_each_populated(
-      [&](const Zone& zone) { low += not_negative(zone.watermark_pages(Watermark::kLow)); });
+  PageCount low;
+  nodes.for_each_populated([&](const Zone& zone) {
+    low += PageCount{not_negative(zone.watermark_pages(Watermark::kLow))};
+  });
   const std::uint64_t kernel = global_node_state(nodes, NodeItem::kNrSlabReclaimable) +
                                global_node_state(nodes, NodeItem::kNrKernelMiscReclaimable);
-  const std::uint64_t pages = global_zone_state(nodes, ZoneItem::kNrFreePages) +
-                              reclaimable_part(file_pages(nodes), low) +
-                              reclaimable_part(kernel, low);
-  const std::uint64_t reserve = total_reserve(nodes).raw();
-  return PageCount{pages - min_of(pages, reserve)};
+  const PageCount pages = PageCount{global_zone_state(nodes, ZoneItem::kNrFreePages)} +
+                          reclaimable_part(file_pages(nodes), low) + reclaimable_part(kernel, low);
+  return pages - min_of(pages, total_reserve(nodes));
 }
 
 PageCount commit_limit(const Nodes& nodes, const Sysctls& sysctls, PageCount swap_total) {
@@ -77,12 +76,13 @@ PageCount commit_limit(const Nodes& nodes, const Sysctls& sysctls, PageCount swa
 }
 
 DirtyLimits dirty_limits(const Nodes& nodes, const Sysctls& sysctls) {
-  const std::uint64_t dirtyable = dirtyable_pages(nodes, sysctls);
+  const PageCount dirtyable = dirtyable_pages(nodes, sysctls);
+  const auto limit = [&](Sysctl bytes, Sysctl percent) {
+    return dirty_limit(Bytes{sysctls.get_unsigned(bytes)}, sysctls.get(percent), dirtyable);
+  };
   DirtyLimits limits;
-  limits.threshold = dirty_limit(sysctls.get_unsigned(Sysctl::kDirtyBytes),
-                                 sysctls.get(Sysctl::kDirtyRatio), dirtyable);
-  limits.background = dirty_limit(sysctls.get_unsigned(Sysctl::kDirtyBackgroundBytes),
-                                  sysctls.get(Sysctl::kDirtyBackgroundRatio), dirtyable);
+  limits.threshold = limit(Sysctl::kDirtyBytes, Sysctl::kDirtyRatio);
+  limits.background = limit(Sysctl::kDirtyBackgroundBytes, Sysctl::kDirtyBackgroundRatio);
   if (limits.background >= limits.threshold) limits.background = limits.threshold / 2;
   return limits;
 }

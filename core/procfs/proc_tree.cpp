@@ -167,6 +167,7 @@ Result<std::size_t> ProcTree::write(std::string_view path, std::string_view text
 }
 
 Result<std::size_t> ProcTree::set(std::string_view name, std::string_view text) const {
+  if (take(name, "/")) return write(name, text);
   if (!take(name, "vm.")) return Errno::kNoEntry;
   const auto sysctl = sources_.sysctls.find(name);
   if (!sysctl.has_value()) return Errno::kNoEntry;

@@ -37,7 +37,7 @@ class ProcTree {
   // The bytes of `text` that were taken. Linux takes less than all of them when one number was
   // enough, and whoever writes has to go on with the rest.
   Result<std::size_t> write(std::string_view path, std::string_view text) const;
-  // The same by the name that sysctl(8) has for it: "vm.swappiness".
+  // The same by the name that sysctl(8) has for it, "vm.swappiness", or by an absolute path.
   Result<std::size_t> set(std::string_view name, std::string_view text) const;
 
   // Visits every file, by directory.

@@ -1,5 +1,3 @@
-#include <atomic>
-
 #include "procfs/rows.hpp"
 #include "procfs/show.hpp"
 
@@ -51,18 +49,13 @@ void show_counters(const ProcSources& from, const Zone& zone, Text& out) {
       [&](NumaItem item) { show_item(out, name_of(item), numa_state(from.nodes, zone, item)); });
 }
 
-// The owner may change it meanwhile; a number that is a moment old is what the reader asked for.
-std::int32_t count_racy(PerCpuPages& pages) QUIRE_NO_THREAD_SAFETY_ANALYSIS {
-  return std::atomic_ref<std::int32_t>(pages.count).load(std::memory_order_relaxed);
-}
-
 void show_pagesets(const ProcSources& from, const Zone& zone, Text& out) {
   out.str("\n  pagesets");
   for (unsigned cpu = 0; cpu < from.nodes.cpu_count(); ++cpu) {
     const CpuId id{static_cast<std::uint16_t>(cpu)};
     PerCpuPages& pages = from.nodes.percpu(zone, id).pages;
     out.str("\n    cpu: ").dec(cpu);
-    out.str("\n              count: ").sdec(count_racy(pages));
+    out.str("\n              count: ").sdec(pages.count_racy());
     out.str("\n              high:  ").sdec(pages.high.load(std::memory_order_relaxed));
     out.str("\n              batch: ").sdec(pages.batch.load(std::memory_order_relaxed));
     out.str("\n  vm stats threshold: ").sdec(zone.stat_threshold.get());

@@ -8,10 +8,7 @@ namespace {
 // The machine that the kernel was asked on: 1 GiB, one CPU.
 class Answers : public testing::Test {
  protected:
-  Answers() {
-    machine_.size_everything();
-    machine_.knobs->start(machine_.nodes, machine_.plan().command_line());
-  }
+  Answers() { machine_.size_everything(); }
 
   void hold_to(const Answer& asked) {
     SCOPED_TRACE(asked.path + " <- \"" + asked.written + "\"");
@@ -55,7 +52,8 @@ class FirstValues {
 TEST_F(Answers, EachTextWrittenToATunableIsTakenOrRefusedAsByTheKernel) {
   unsigned asked = 0;
   FirstValues first(tree_);
-  for (const std::string& line : lines_of(file_text(QUIRE_TESTS_DIR "/oracle/sysctl_refusals.txt"))) {
+  for (const std::string& line :
+       lines_of(file_text(QUIRE_TESTS_DIR "/oracle/sysctl_refusals.txt"))) {
     if (line[0] == '#') {
       first.take(line);
       continue;

@@ -4,11 +4,10 @@
 // Nothing here allocates a page: free lists and counters are written as recorded.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,36 +16,11 @@
 
 #include "hosts/sim/sim_host.hpp"
 #include "procfs/procfs.hpp"
+#include "tests/procfs/recorded_text.hpp"
 #include "tests/support/cpu_contexts.hpp"
 #include "tools/machine_file/machine_file.hpp"
 
 namespace quire::test {
-
-class StringSink final : public TextSink {
- public:
-  void write(std::string_view piece) override { text += piece; }
-  std::string text;
-};
-
-inline std::string file_text(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-inline std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
-inline std::vector<std::string> words_of(const std::string& line) {
-  std::vector<std::string> words;
-  std::istringstream in(line);
-  for (std::string word; in >> word;) words.push_back(word);
-  return words;
-}
 
 inline const std::filesystem::path kCaptures = QUIRE_TESTS_DIR "/oracle/captures";
 
@@ -59,17 +33,6 @@ inline std::vector<std::string> captures_with(const std::string& file) {
       names.push_back(entry.path().filename());
   EXPECT_GE(names.size(), 10u) << file;
   return names;
-}
-
-// "name value" rows, in which a name may end in a colon.
-using Numbers = std::map<std::string, std::uint64_t>;
-inline Numbers numbers_of(const std::string& text) {
-  Numbers numbers;
-  for (const std::string& line : lines_of(text)) {
-    const auto words = words_of(line);
-    if (words.size() >= 2) numbers[words[0]] = std::stoull(words[1]);
-  }
-  return numbers;
 }
 
 // What boots from a MachineSpec, up to but not including free pages. The thread that makes it runs
@@ -104,13 +67,20 @@ class BootedParts {
   }
   [[nodiscard]] const BootPlan& plan() const { return *plan_; }
 
-  // Watermarks and protection as they follow from the zones' managed pages.
+  // What follows from the zones' managed pages, at the point of the boot where it is computed: what
+  // comes free late is not managed yet.
   void size_everything() {
     EXPECT_TRUE(reserve_zonelists(nodes, arena_));
     build_zonelists(nodes, plan_->numa());
+    nodes.for_each_populated([&](Zone& zone) {
+      for (Setting& mark : zone.watermark) mark.set(0);
+      zone.managed -= late_pages(zone);
+    });
     calculate_min_free(nodes, tunables);
     setup_watermarks(nodes, tunables);
     setup_lowmem_reserve(nodes, tunables);
+    knobs->start(nodes, plan_->command_line());
+    nodes.for_each_populated([&](Zone& zone) { zone.managed += late_pages(zone); });
   }
 
   // Counts `value` on the boot CPU.
@@ -132,6 +102,13 @@ class BootedParts {
   std::optional<Knobs> knobs;
 
  private:
+  [[nodiscard]] std::uint64_t late_pages(const Zone& zone) const {
+    std::uint64_t pages = 0;
+    for (const LateFreed& late : plan_->late_freed())
+      pages += late.range.intersect(zone.span).length().raw();
+    return pages;
+  }
+
   void make_map() {
     const auto number = [](Pfn pfn) { return static_cast<std::uint32_t>(section_of(pfn)); };
     const auto last = number(plan_->max_pfn() - PageCount{1});
@@ -155,7 +132,8 @@ class BootedParts {
 class RecordedMachine : public BootedParts {
  public:
   explicit RecordedMachine(const std::string& name)
-      : BootedParts(*machine_file::from_capture(kCaptures / name)), boot_(kCaptures / name / "boot") {
+      : BootedParts(*machine_file::from_capture(kCaptures / name)),
+        boot_(kCaptures / name / "boot") {
     take_zoneinfo();
   }
 

@@ -5,11 +5,6 @@
 
 namespace quire::test {
 
-inline std::string without(std::string word, std::string_view drop) {
-  std::erase_if(word, [&](char c) { return drop.find(c) != std::string_view::npos; });
-  return word;
-}
-
 inline Zone& RecordedMachine::zone_named(const std::string& node, const std::string& type) {
   Node& owner = nodes.all()[std::stoul(node)];
   for (Zone& zone : owner.zones)
@@ -21,7 +16,7 @@ inline void RecordedMachine::take_pageset_row(Zone& zone, const std::vector<std:
   const auto value = static_cast<std::int32_t>(std::stol(words.back()));
   if (words[0] == "cpu:") cpu_ = static_cast<unsigned>(value);
   PerCpuPages& pages = nodes.percpu(zone, CpuId{static_cast<std::uint16_t>(cpu_)}).pages;
-  if (words[0] == "count:") pages.count = value;
+  if (words[0] == "count:") pages.listed = value;
   if (words[0] == "high:") pages.high = value;
   if (words[0] == "batch:") pages.batch = value;
   if (words[0] == "vm") zone.stat_threshold.set(value);

@@ -1,6 +1,6 @@
 /* Asks a running kernel what its files under /sys say to good and bad values, and the questions
    about /proc/sys/vm that one value a time does not answer. Prints, for each write:
-   path <tab> "bytes written in one write" <tab> ok|ok(taken of given)|errno <tab> "read afterwards" */
+   path <tab> "bytes in one write" <tab> ok|ok(taken of given)|errno <tab> "read afterwards" */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -65,14 +65,16 @@ static const char *const read_only[] = {
   "/sys/devices/system/node/node0/distance", "/sys/devices/system/node/online",
   MEM("memory0/valid_zones"), "/proc/buddyinfo", "/proc/sys/vm/no_such_file", 0};
 static const char *const values[] = {
-  "", "\n", " ", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "0\n", "1\n", " 1", "1 ", "+1", "-1", "01", "010", "0x1", "0x10",
-  "1\n\n", "1x", "4294967295", "4294967296", "18446744073709551615", "18446744073709551616", "always", "always\n", "always ", "Always",
-  "madvise", "defer", "defer+madvise", "never", "within_size", "advise", "deny", "force", "y", "Y", "yes", "n", "N", "no",
-  "t", "T", "true", "f", "F", "false", "on", "ON", "off", "oFF", "o", "ox", "offline", "online", "online_kernel", "online_movable",
-  "online_movable\n", "offline\n", "bad", 0};
+  "", "\n", " ", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "0\n", "1\n", " 1", "1 ", "+1",
+  "-1", "01", "010", "0x1", "0x10", "1\n\n", "1x", "4294967295", "4294967296",
+  "18446744073709551615", "18446744073709551616", "always", "always\n", "always ", "Always",
+  "madvise", "defer", "defer+madvise", "never", "within_size", "advise", "deny", "force", "y",
+  "Y", "yes", "n", "N", "no", "t", "T", "true", "f", "F", "false", "on", "ON", "off", "oFF", "o",
+  "ox", "offline", "online", "online_kernel", "online_movable", "online_movable\n", "offline\n",
+  "bad", 0};
 static const char *const numbers[] = {
-  "8589934", "8589935", "-8589934", "-8589935", "00000000000000000005", "000000000000000000005", "0x", "0xg", "08", "-", "-0", "- 5",
-  "5\v", "\v5", "5\r", "5\f", "5 \v", "0x1_", "1e3", 0};
+  "8589934", "8589935", "-8589934", "-8589935", "00000000000000000005", "000000000000000000005",
+  "0x", "0xg", "08", "-", "-0", "- 5", "5\v", "\v5", "5\r", "5\f", "5 \v", "0x1_", "1e3", 0};
 
 static void all(const char *path, const char *const *list) {
   for (; *list; list++) try(path, *list);
