@@ -131,8 +131,8 @@ void Fiber::run() {
   leave_for_good();
 }
 
-// AddressSanitizer may keep frames on the fake stack that goes with this switch. So this function has
-// no such frame, and go_outside() a new one; neither returns.
+// AddressSanitizer may keep frames on the fake stack that goes with this switch. So this function
+// has no such frame, and go_outside() a new one; neither returns.
 [[gnu::no_sanitize_address]] void Fiber::leave_for_good() {
   before_switch(nullptr, outside_bottom_, outside_size_);
   go_outside();

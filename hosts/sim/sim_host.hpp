@@ -15,8 +15,9 @@
 // Ownership  The host outlives its machines. Tasks that have not ended when it ends are dropped
 //            without unwinding. A body must not throw.
 // Locking    One thread at a time. Hosts on different threads have nothing in common.
-// Errors     Giving up a CPU with spinlocks held is a panic (when exploring: only sleeping or ending
-//            so). kNoMemory from the boot tier, with a line in the log of how much was asked for.
+// Errors     Giving up a CPU with spinlocks held is a panic (when exploring: only sleeping or
+//            ending so). kNoMemory from the boot tier, with a line in the log of how much was
+//            asked for.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// The sim host's tasks and the CPUs they run on. For hosts/sim/sim_host.hpp, which says how they are
-// scheduled.
+// The sim host's tasks and the CPUs they run on. For hosts/sim/sim_host.hpp, which says how they
+// are scheduled.
 #pragma once
 
 #include <cstddef>
