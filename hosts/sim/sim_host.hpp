@@ -9,14 +9,15 @@
 // Clocks     now_ns() is the clock of the CPU that the caller runs on. Time passes by advance_ns(),
 //            by the cost of a yield, and when every task of a CPU sleeps. Outside of tasks now_ns()
 //            is the time up to which the host has run.
-// Exploring  With SimOptions::explore a CPU is chosen whatever its clock is, and a task may be
-//            stopped at yields and preempt points with spinlocks held; it then keeps its CPU while
-//            others run. So seeds explore races between CPUs.
+// Exploring  With SimOptions::explore a CPU is chosen whatever its clock is, and yield() and preempt
+//            points may stop a task in the middle of anything, with spinlocks held: it keeps its
+//            CPU while others run. So seeds explore races between CPUs. Tasks of one CPU take
+//            turns only where one sleeps, ends or gives way.
 // Ownership  The host outlives its machines. Tasks that have not ended when it ends are dropped
 //            without unwinding. A body must not throw.
 // Locking    One thread at a time. Hosts on different threads have nothing in common.
-// Errors     Giving up a CPU with spinlocks held is a panic (when exploring: only sleeping or
-//            ending so). kNoMemory from the boot tier, with a line in the log of how much was
+// Errors     Giving up a CPU with spinlocks held is a panic; stopping while exploring does not
+//            give it up. kNoMemory from the boot tier, with a line in the log of how much was
 //            asked for.
 #pragma once
 
@@ -71,6 +72,9 @@ class SimHost final : public Host {
   // Runs what happens in the next `duration_ns`.
   void run_for(std::uint64_t duration_ns);
 
+  // From a task that is in the middle of nothing: lets the others of its CPU have a turn. It is
+  // what yield() is, unless exploring.
+  void give_way();
   // From a task. It waits that long, and its CPU serves others.
   void sleep_ns(std::uint64_t duration_ns);
   // The task's CPU has been busy that long. Outside of tasks: the time when spawned tasks start.

@@ -74,7 +74,30 @@ TEST(SimHost, ATaskStoppedAtAPreemptPointSharesItsCpuWithNobody) {
           EXPECT_FALSE(std::exchange(busy[on], true));
           host.preempt_point();
           busy[on] = false;
-          host.yield();
+          host.give_way();
+        }
+      });
+    host.run_until_idle();
+  }
+}
+
+// Data of a CPU's own needs no lock against its other tasks, not even while one waits for a lock.
+TEST(SimHost, ATaskThatWaitsForALockSharesItsCpuWithNobody) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    SimHost host({.seed = seed, .explore = true});
+    CpuContexts cpus(host, 3);
+    SpinLock lock(LockRank::kZone);
+    bool busy[3] = {};
+    for (unsigned task = 0; task < 9; ++task)
+      host.spawn(cpus[task % 3], "task", [&, on = task % 3] {
+        for (int i = 0; i < 10; ++i) {
+          EXPECT_FALSE(std::exchange(busy[on], true)) << "seed " << seed;
+          {
+            const SpinGuard guard(lock);
+            host.preempt_point();
+          }
+          busy[on] = false;
+          host.give_way();
         }
       });
     host.run_until_idle();

@@ -25,7 +25,7 @@ TEST(SimHostDeathTest, YieldingWithASpinlockHeldStopsTheMachine) {
                            const SpinGuard guard(lock);
                            host.yield();
                          }),
-               "task culprit yields with spinlocks held\nsim: seed 42, time 100 ns, "
+               "task culprit yields with spinlocks held\nsim: seed 42, time 0 ns, "
                "task culprit on CPU 0");
 }
 

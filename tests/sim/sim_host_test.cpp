@@ -31,8 +31,9 @@ Trace run_workload(SimOptions options) {
         if (step % 5 == 2) host.advance_ns(300 * task);
         if (step % 5 == 3) host.preempt_point();
         if (step == 7)
-          host.spawn(cpus[(task + 1) % 3], "child", [&, task] { record("child of " + std::to_string(task)); });
-        host.yield();
+          host.spawn(cpus[(task + 1) % 3], "child",
+                     [&, task] { record("child of " + std::to_string(task)); });
+        host.give_way();
       }
     });
   host.run_until_idle();
