@@ -60,10 +60,9 @@ class Capture {
 
   void describe(MachineBuilder& builder) const {
     for (const auto& row : machine_["e820"])
-      builder.row(row["start"], row["end"].get<std::uint64_t>() + 1, type_of(row["type"]));
+      builder.row(range_of(row).start.raw(), range_of(row).end.raw(), type_of(row["type"]));
     for (const auto& row : machine_["srat"])
-      builder.node(row["node"], bytes(row["start"], row["end"].get<std::uint64_t>() + 1),
-                   is_hotpluggable(row));
+      builder.node(row["node"], range_of(row), is_hotpluggable(row));
     describe_cpus(builder);
     std::vector<std::uint8_t> distances;
     const bool has_table = log_.find("ACPI: SLIT ") != std::string::npos;
@@ -84,6 +83,10 @@ class Capture {
     std::snprintf(text, sizeof text, "[mem 0x%08lx-0x%08lx] hotplug",
                   row["start"].get<std::uint64_t>(), row["end"].get<std::uint64_t>());
     return log_.find(text) != std::string::npos;
+  }
+
+  static PhysRange range_of(const nlohmann::json& row) {
+    return bytes(row["start"].get<std::uint64_t>(), row["end"].get<std::uint64_t>() + 1);
   }
 
   static FirmwareType type_of(const std::string& name) {
@@ -142,7 +145,7 @@ class Capture {
     }
     std::size_t i = 0;
     for (const auto& section : machine_["kernel_sections"])
-      builder.kernel(bytes(section["start"], section["end"].get<std::uint64_t>() + 1), names_[i++]);
+      builder.kernel(range_of(section), names_[i++]);
     builder.kernel(bytes(last_end, last_end + 0x11000), "");
     builder.spec.initrd = initrd();
   }

@@ -12,11 +12,11 @@ namespace quire::test {
 
 class MachineBuilder {
  public:
-  MachineBuilder& ram(std::uint64_t start, std::uint64_t end) {
+  MachineBuilder& ram(Place start, Place end) {
     map_.push_back(usable(start, end));
     return *this;
   }
-  MachineBuilder& row(std::uint64_t start, std::uint64_t end, FirmwareType type) {
+  MachineBuilder& row(Place start, Place end, FirmwareType type) {
     map_.push_back({bytes(start, end), type});
     return *this;
   }

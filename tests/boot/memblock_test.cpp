@@ -22,10 +22,10 @@ class MemblockTest : public testing::Test {
     }
     return found;
   }
-  void add(std::uint64_t start, std::uint64_t end, NodeId node = kNoNode) {
+  void add(Place start, Place end, NodeId node = kNoNode) {
     ASSERT_TRUE(memblock.add(bytes(start, end), node).has_value());
   }
-  void reserve(std::uint64_t start, std::uint64_t end) {
+  void reserve(Place start, Place end) {
     ASSERT_TRUE(memblock.reserve(bytes(start, end)).has_value());
   }
 

@@ -50,10 +50,16 @@ class PlainHost final : public Host {
   std::vector<std::byte*> memory_;
 };
 
-constexpr PhysAddr at(std::uint64_t address) { return PhysAddr{address}; }
-constexpr PhysRange bytes(std::uint64_t start, std::uint64_t end) { return {at(start), at(end)}; }
-constexpr PfnRange pages(std::uint64_t start, std::uint64_t end) { return {Pfn{start}, Pfn{end}}; }
-constexpr FirmwareRange usable(std::uint64_t start, std::uint64_t end) {
+// An address or page number as tests write it; two of them make a range.
+struct Place {
+  constexpr Place(std::uint64_t number) : raw(number) {}
+  std::uint64_t raw;
+};
+
+constexpr PhysAddr at(Place address) { return PhysAddr{address.raw}; }
+constexpr PhysRange bytes(Place start, Place end) { return {at(start), at(end)}; }
+constexpr PfnRange pages(Place start, Place end) { return {Pfn{start.raw}, Pfn{end.raw}}; }
+constexpr FirmwareRange usable(Place start, Place end) {
   return {bytes(start, end), FirmwareType::kUsable};
 }
 constexpr std::uint64_t kMiB = 1 << 20;
