@@ -164,6 +164,10 @@ class CaptureReader {
   }
 
   void read_spec(const JsonField& spec) {
+    // QEMU's "max" has five levels of page tables, and the kernel uses them unless told not to.
+    const CommandLine options(machine_.command_line);
+    if (spec.value().is_object() && spec.text("cpu") == "max" && !options.has("no5lvl"))
+      machine_.arch = ArchProfile::kX86_64La57;
     if (const auto settings = spec.field("sysctl"); settings && settings->value().is_object()) {
       for (const auto& [name, value] : settings->value().items()) add_sysctl(name, value);
     }

@@ -38,6 +38,8 @@ class FileComparer {
     const std::vector<Row> here = compared_rows(files_.name, files_.here);
     std::unordered_map<std::string_view, std::size_t> places;
     for (std::size_t i = 0; i < here.size(); ++i) places.emplace(here[i].name, i);
+    for (const Row& row : linux)
+      if (row.label == "Hugetlb" && row.value != "0 kB") huge_pages_ = true;
     std::size_t last = 0;
     for (const Row& row : linux) {
       const auto found = places.find(row.name);
@@ -62,14 +64,14 @@ class FileComparer {
 
  private:
   void compare(const Row& linux, const Row& here) {
-    const Exception* const exception = exception_for(kind_, linux);
-    const Rule rule = exception == nullptr ? Rule::kEqual : exception->rule;
+    const Rule rule = rule_for(linux);
     if (rule == Rule::kSumEqual && sum_of(linux.value) != sum_of(here.value)) {
       return comparison_.differ(fmt::format("{} are {} in all in Linux, {} here", linux.name,
                                             sum_of(linux.value), sum_of(here.value)));
     }
-    if (rule == Rule::kEqual && linux.value != here.value)
-      return comparison_.compare(linux.name, std::string(linux.value), std::string(here.value));
+    const bool equal = rule == Rule::kEqual || rule == Rule::kValueEqual;
+    if (equal && linux.value != here.value)
+      return comparison_.compare(linux.name, linux.value, here.value);
     if (rule == Rule::kEqual ? linux.line == here.line
                              : same_layout(linux.line, here.line, width_of(kind_, linux)))
       return comparison_.agree();
@@ -77,8 +79,16 @@ class FileComparer {
                                    files_.name, linux.name, linux.line, here.line));
   }
 
+  // Memory in huge pages cannot be committed a second time.
+  [[nodiscard]] Rule rule_for(const Row& linux) const {
+    const Exception* const exception = exception_for(kind_, linux);
+    if (huge_pages_ && linux.label == "CommitLimit") return Rule::kLayoutOnly;
+    return exception == nullptr ? Rule::kEqual : exception->rule;
+  }
+
   const FilePair& files_;
   FileKind kind_;
+  bool huge_pages_ = false;  // in Linux
   Comparison& comparison_;
 };
 

@@ -40,17 +40,22 @@ class CaptureRun {
     compare_snapshot(capture_.boot);
     for (const Step& step : capture_.steps) {
       comparison_.set_context(fmt::format("after {}: ", step.directory));
-      for (const Setting& setting : step.settings) apply(setting);
+      for (const Setting& setting : step.settings)
+        if (!apply(setting)) return;
       compare_snapshot(step.files);
     }
   }
 
  private:
-  // Linux may have refused it too: then nothing changed, which the files show.
-  void apply(const Setting& setting) {
+  // What is refused may have been refused by Linux too: then nothing changed, which the files
+  // show. Without the file nothing that follows can be the same.
+  bool apply(const Setting& setting) {
     const Result<void> written = here_.write(setting.name, setting.value);
-    if (written.has_value() || written.error() != Errno::kNoEntry) return;
-    comparison_.differ(fmt::format("{} is there in Linux, missing here", setting.name));
+    const bool there = written.has_value() ||
+                       (written.error() != Errno::kNoEntry && written.error() != Errno::kAccess);
+    comparison_.expect(there, fmt::format("{} cannot be written here, so that neither this step nor "
+                                          "those after it are compared", setting.name));
+    return there;
   }
 
   void compare_snapshot(const Snapshot& snapshot) {

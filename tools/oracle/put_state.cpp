@@ -67,12 +67,13 @@ class StatePutter {
     const auto number = [&](const char* name) {
       return static_cast<std::int32_t>(state.fields.at(name));
     };
-    own.pages.high.store(number("high"), std::memory_order_relaxed);
     own.pages.batch.store(number("batch"), std::memory_order_relaxed);
-    own.pages.lock.lock();
+    own.pages.lock.claim(*Arch::current()->host);
     own.pages.free_factor = static_cast<std::uint8_t>(number("free_factor"));
-    const std::int32_t count = own.pages.count;
-    own.pages.lock.unlock();
+    own.pages.high.store(number("high"), std::memory_order_relaxed);
+    const std::int32_t count = own.pages.count();
+    own.pages.set_limits();
+    own.pages.lock.release();
     own.diffs[index_of(ZoneItem::kNrFreePages)].set(number("nr_free_diff"));
     zone_.stat_threshold.set(number("stat_threshold"));
     if (count == number("count")) return {};

@@ -19,15 +19,17 @@ PcpState read_cpu(Machine& machine, const Zone& zone, unsigned cpu) {
   PerCpuZone& own = machine.nodes().percpu(zone, CpuId{static_cast<std::uint16_t>(cpu)});
   const MemoryMap& map = machine.map();
   PcpState state;
-  own.pages.lock.lock();
+  machine.pages().settle(machine.nodes().zone_of(PageWord(zone.page_bits, Order{0}, {})),
+                         CpuId{static_cast<std::uint16_t>(cpu)});
+  own.pages.lock.claim(*Arch::current()->host);
   for (unsigned index = 0; index < kPcpLists; ++index) {
     PageIndex at = own.pages.lists[index].front();
     for (; at != PageIndex::kNone; at = PageIndex{map.at(at).next})
       state.lists[index].push_back({map.pfn_of(at).raw(), map.at(at).list_type});
   }
-  state.fields["count"] = own.pages.count;
+  state.fields["count"] = own.pages.count();
   state.fields["free_factor"] = own.pages.free_factor;
-  own.pages.lock.unlock();
+  own.pages.lock.release();
   state.fields["high"] = own.pages.high.load(std::memory_order_relaxed);
   state.fields["batch"] = own.pages.batch.load(std::memory_order_relaxed);
   state.fields["nr_free_diff"] = own.diffs[index_of(ZoneItem::kNrFreePages)].read();

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "tools/machine_file/text_forms.hpp"
 
 namespace quire::oracle {
@@ -30,6 +33,22 @@ std::string_view behind(std::string_view line, std::string_view part) {
   return at == std::string_view::npos ? line : trim(line.substr(at + part.size()));
 }
 
+// What /proc/iomem calls ranges of the firmware's map and of the kernel's image.
+constexpr std::array kMemoryRanges = {
+    std::string_view{"System RAM"},    std::string_view{"Reserved"},
+    std::string_view{"Kernel code"},   std::string_view{"Kernel rodata"},
+    std::string_view{"Kernel data"},   std::string_view{"Kernel bss"},
+    std::string_view{"ACPI Tables"},   std::string_view{"ACPI Non-volatile Storage"},
+    std::string_view{"Crash kernel"},  std::string_view{"Persistent Memory"},
+    std::string_view{"Unusable memory"}, std::string_view{"Persistent Memory (legacy)"},
+};
+
+bool is_memory_range(std::string_view line) {
+  const std::size_t at = line.find(" : ");
+  return at == std::string_view::npos ||
+         std::ranges::find(kMemoryRanges, line.substr(at + 3)) != kMemoryRanges.end();
+}
+
 class RowMaker {
  public:
   explicit RowMaker(std::string_view file) : file_(file), kind_(kind_of(file)) {
@@ -49,7 +68,7 @@ class RowMaker {
         case FileKind::kMeminfo: meminfo(line); break;
         case FileKind::kTunables: parted(line, '='); break;
         case FileKind::kCounters: parted(line, ' '); break;
-        case FileKind::kIomem: add(fmt::format("range {}", trim(line)), "", line, line); break;
+        case FileKind::kIomem: iomem(line); break;
         case FileKind::kOneLine: add(std::string(file_), "", line, line); break;
       }
     }
@@ -59,7 +78,8 @@ class RowMaker {
  private:
   void add(std::string name, std::string_view label, std::string_view line,
            std::string_view value) {
-    rows_.push_back({std::move(name), std::string(label), line, trim(value)});
+    rows_.push_back(
+        {std::move(name), std::string(label), std::string(line), std::string(trim(value))});
   }
   void unknown(std::string_view line) {
     add(fmt::format("{} line {}", file_, number_), "", line, line);
@@ -83,7 +103,23 @@ class RowMaker {
     if (label == "pages free" || label == "node_unreclaimable:") owner_ = zone_;
     const std::string_view value = behind(line, label);
     const std::string_view short_label = label.ends_with(':') ? without_last(label) : label;
-    add(fmt::format("{}: {}", owner_, short_label), short_label, line, value);
+    const std::string name = fmt::format("{}: {}", owner_, short_label);
+    const auto number = machine_file::parse_digits(value, machine_file::Base::kDecimal);
+    if (label == "boost") boost_ = number.value_or(0);
+    if (number && (label == "min" || label == "low" || label == "high"))
+      return add(name, label, line, std::to_string(*number - std::min(*number, boost_)));
+    add(name, short_label, line, value);
+  }
+
+  // Rows in a device's range stand a step further to the right than the same rows without it.
+  void iomem(std::string_view line) {
+    const std::size_t blanks = std::min(line.find_first_not_of(' '), line.size());
+    open_.resize(std::min(open_.size(), blanks / 2));
+    const auto devices = static_cast<std::size_t>(std::ranges::count(open_, true));
+    const bool device = !is_memory_range(line);
+    open_.push_back(device);
+    const std::string_view moved = line.substr(std::min(blanks, devices * 2));
+    add(fmt::format("range {}", trim(line)), device ? "devices" : "memory", moved, line);
   }
 
   // "Node 0, zone      DMA      0      1": the zone is what follows the comma.
@@ -128,6 +164,8 @@ class RowMaker {
   std::string node_;   // of the zone that zoneinfo is at
   std::string zone_;
   std::string owner_;  // of the rows that follow: the zone, a CPU of it, or the node
+  std::uint64_t boost_ = 0;  // the zone's, which its next rows include
+  std::vector<bool> open_;   // iomem's ranges that the last one lies in: whether devices
   std::vector<Row> rows_;
 };
 

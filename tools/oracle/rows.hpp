@@ -2,7 +2,6 @@
 //
 // Names are what differences are told by: "node 0 zone DMA32: low", "MemTotal", "node 1 numa_hit".
 //
-// Ownership  Rows refer to the text that they were made of.
 // Errors     None: a line that is not understood is a row named by its number, so that it is
 //            compared all the same.
 #pragma once
@@ -27,9 +26,11 @@ enum class FileKind : std::uint8_t {
 
 struct Row {
   std::string name;
-  std::string label;       // which row of its kind it is: "low", "MemTotal", "type Movable"
-  std::string_view line;   // without the newline
-  std::string_view value;  // the part behind the label, blanks around it gone
+  std::string label;  // which row of its kind it is: "low", "MemTotal", "free blocks"
+  std::string line;   // without the newline
+  // The part behind the label, blanks around it gone. A zone's watermarks are without the boost,
+  // which zoneinfo adds to them and shows in a row of its own.
+  std::string value;
 };
 
 // `file` is the name within a capture: "zoneinfo", "node0_meminfo".

@@ -9,10 +9,15 @@ namespace {
 
 constexpr std::string_view kUse = "follows what the kernel and programs have allocated";
 constexpr std::string_view kHuge = "huge pages do not exist yet";
-constexpr std::string_view kDevice = "a device, not memory";
+constexpr std::string_view kDevice = "a device, or kept clear of devices: not memory";
 constexpr std::string_view kReserve = "follows free memory at the end of the boot";
 
 constexpr std::array kExceptions = {
+    Exception{FileKind::kZoneinfo, "boost", Rule::kLayoutOnly,
+              "follows how the boot's own allocations have fragmented the zone"},
+    Exception{FileKind::kZoneinfo, "min", Rule::kValueEqual, "includes the boost"},
+    Exception{FileKind::kZoneinfo, "low", Rule::kValueEqual, "includes the boost"},
+    Exception{FileKind::kZoneinfo, "high", Rule::kValueEqual, "includes the boost"},
     Exception{FileKind::kZoneinfo, "nr_*", Rule::kLayoutOnly, kUse},
     Exception{FileKind::kZoneinfo, "workingset_*", Rule::kLayoutOnly, kUse},
     Exception{FileKind::kZoneinfo, "pgpromote_*", Rule::kLayoutOnly, kUse},
@@ -27,6 +32,8 @@ constexpr std::array kExceptions = {
 
     Exception{FileKind::kMeminfo, "HugePages_*", Rule::kLayoutOnly, kHuge},
     Exception{FileKind::kMeminfo, "Hugetlb", Rule::kLayoutOnly, kHuge},
+    Exception{FileKind::kMeminfo, "DirectMap1G", Rule::kIgnored,
+              "there on CPUs with 1 GiB pages, which a capture does not tell"},
     Exception{FileKind::kMeminfo, "DirectMap*", Rule::kLayoutOnly,
               "follows how the kernel has split its direct map, which page tables will bring"},
     Exception{FileKind::kMeminfo, "MemTotal", Rule::kEqual, ""},
@@ -39,23 +46,14 @@ constexpr std::array kExceptions = {
     Exception{FileKind::kMeminfo, "NFS_Unstable", Rule::kEqual, ""},
     Exception{FileKind::kMeminfo, "*", Rule::kLayoutOnly, kUse},
 
+    Exception{FileKind::kIomem, "devices", Rule::kIgnored, kDevice},
+
     Exception{FileKind::kTunables, "user_reserve_kbytes", Rule::kLayoutOnly, kReserve},
     Exception{FileKind::kTunables, "nr_hugepages", Rule::kLayoutOnly, kHuge},
     Exception{FileKind::kTunables, "nr_hugepages_mempolicy", Rule::kLayoutOnly, kHuge},
     Exception{FileKind::kTunables, "nr_overcommit_hugepages", Rule::kLayoutOnly, kHuge},
 };
 
-constexpr std::array kMemoryRows = {
-    std::string_view{"System RAM"},        std::string_view{"Reserved"},
-    std::string_view{"Kernel code"},       std::string_view{"Kernel rodata"},
-    std::string_view{"Kernel data"},       std::string_view{"Kernel bss"},
-    std::string_view{"RAM buffer"},        std::string_view{"Persistent Memory"},
-    std::string_view{"Persistent Memory (legacy)"},
-    std::string_view{"ACPI Tables"},       std::string_view{"ACPI Non-volatile Storage"},
-    std::string_view{"Unusable memory"},   std::string_view{"Crash kernel"},
-};
-
-constexpr Exception kDeviceRange{FileKind::kIomem, "devices", Rule::kIgnored, kDevice};
 constexpr Exception kSmallAdminReserve{FileKind::kTunables, "admin_reserve_kbytes",
                                        Rule::kLayoutOnly, kReserve};
 
@@ -71,14 +69,6 @@ bool fits(std::string_view pattern, std::string_view label) {
   return label.starts_with(pattern.substr(0, pattern.size() - 1));
 }
 
-bool is_memory(std::string_view line) {
-  const std::size_t at = line.find(" : ");
-  if (at == std::string_view::npos) return true;
-  for (const std::string_view name : kMemoryRows)
-    if (line.substr(at + 3) == name) return true;
-  return false;
-}
-
 // At 8192 admin_reserve_kbytes has reached its limit; below it follows free memory.
 bool is_below_limit(const Row& row) {
   const auto value = machine_file::parse_digits(row.value, machine_file::Base::kDecimal);
@@ -89,15 +79,14 @@ bool is_below_limit(const Row& row) {
 
 std::span<const Exception> exceptions() {
   static constexpr auto kAll = [] {
-    std::array<Exception, kExceptions.size() + 2> all{kDeviceRange, kSmallAdminReserve};
-    for (std::size_t i = 0; i < kExceptions.size(); ++i) all[i + 2] = kExceptions[i];
+    std::array<Exception, kExceptions.size() + 1> all{kSmallAdminReserve};
+    for (std::size_t i = 0; i < kExceptions.size(); ++i) all[i + 1] = kExceptions[i];
     return all;
   }();
   return kAll;
 }
 
 const Exception* exception_for(FileKind file, const Row& row) {
-  if (file == FileKind::kIomem) return is_memory(row.line) ? nullptr : &kDeviceRange;
   if (file == FileKind::kTunables && row.label == kSmallAdminReserve.label && is_below_limit(row))
     return &kSmallAdminReserve;
   for (const Exception& exception : kExceptions)

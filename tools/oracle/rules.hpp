@@ -14,6 +14,7 @@ namespace quire::oracle {
 
 enum class Rule : std::uint8_t {
   kEqual,       // the same text
+  kValueEqual,  // the same value, laid out alike
   kSumEqual,    // the numbers add up to the same, each by itself follows use
   kLayoutOnly,  // numbers that follow use: the row must be there and laid out alike
   kIgnored,     // the row need not even be there

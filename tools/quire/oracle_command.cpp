@@ -45,6 +45,7 @@ std::string_view name_of(oracle::FileKind kind) {
 std::string_view name_of(oracle::Rule rule) {
   switch (rule) {
     case oracle::Rule::kEqual: return "equal";
+    case oracle::Rule::kValueEqual: return "equal without";
     case oracle::Rule::kSumEqual: return "sum only";
     case oracle::Rule::kLayoutOnly: return "layout only";
     case oracle::Rule::kIgnored: return "not compared";

@@ -12,7 +12,7 @@ namespace quire::tools {
 namespace {
 
 std::unexpected<std::string> failed(const std::filesystem::path& path, const char* why) {
-  return std::unexpected(fmt::format("{}: {}", path.string(), why));
+  return std::unexpected(fmt::format("cannot write {}: {}", path.string(), why));
 }
 
 std::expected<void, std::string> write_file(const std::filesystem::path& path,
@@ -38,7 +38,9 @@ std::expected<void, std::string> write_tree(oracle::BootedMachine& machine,
     std::string text;
     if ((file.mode & 0400) != 0) {
       Result<std::string> read = machine.read(file.path);
-      if (!read.has_value()) return failed(file.path, name_of(read.error()));
+      if (!read.has_value())
+        return std::unexpected(fmt::format("cannot read {}: {}", file.path,
+                                           name_of(read.error())));
       text = std::move(*read);
     }
     if (auto written = write_file(directory / file.path, text); !written) return written;
