@@ -64,10 +64,6 @@ std::int64_t Sysctls::get(Sysctl sysctl) const {
 Result<void> Sysctls::show(Sysctl sysctl, Text& out) {
   const SysctlRow& row = row_of(sysctl);
   if ((row.mode & 0400) == 0) return Errno::kAccess;
-  if (sysctl == Sysctl::kLowmemReserveRatio) {
-    const SpinGuard guard(lock_);
-    setup_lowmem_reserve(nodes_, tunables_);
-  }
   switch (row.rule) {
     case SysctlRule::kAnything: return {};
     case SysctlRule::kZonelistOrder: out.str("Node"); break;

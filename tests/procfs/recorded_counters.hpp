@@ -32,15 +32,19 @@ inline void RecordedMachine::take_vmstat() {
       nodes.percpu(zone, CpuId{0}).numa[index_of(*item)].add(value - now);
     }
   }
+  // What per-CPU sets add by themselves is taken off.
+  const auto count_up_to = [&](VmEvent event, std::uint64_t value) {
+    count(event, value - event_count(nodes, event));
+  };
   for (const VmEventRow& row : vm_event_rows()) {
     if (!row.per_zone) {
-      count(row.event, numbers.at(std::string(row.name)));
+      count_up_to(row.event, numbers.at(std::string(row.name)));
       continue;
     }
     for (const ZoneType type : zones_of(nodes.arch())) {
       std::string name(row.name);
       for (const char c : name_of(type)) name += static_cast<char>(std::tolower(c));
-      count(for_zone(row.event, type), numbers.at(name));
+      count_up_to(for_zone(row.event, type), numbers.at(name));
     }
   }
 }
