@@ -15,7 +15,7 @@ import gdb.printing
 PAGES_PER_SECTION = 1 << 15
 NO_NODE = 0xffff
 KINDS = {
-    "kInterior": "inside a block, or untouched", "kBuddy": "free block", "kPerCpu": "per-CPU block",
+    "kInterior": "inside a block, or untouched", "kBuddy": "free block", 
     "kInUse": "block in use", "kCompound": "compound page", "kSlab": "slab",
     "kPageTable": "page table", "kReserved": "reserved",
 }
@@ -113,7 +113,7 @@ class Page:
     def to_string(self):
         word = PageWord(self.value["word"])
         text = word.to_string()
-        if word.kind() in ("kBuddy", "kPerCpu"):
+        if word.kind() in ("kBuddy",):
             return f"{text}, {words(self.value['list_type'])}"
         return f"{text}, refcount {int(self.value['refcount'])}"
 

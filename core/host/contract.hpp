@@ -5,7 +5,8 @@
 // A host is written tier by tier; the core calls nothing of a tier before the step that needs it.
 //
 //   boot      reserve_tables, map_frames, log, panic      boots a machine, allocates, frees
-//   running   now_ns, yield                               waits of any kind, contended locks
+//   running   now_ns, yield, barrier_all                  waits of any kind, contended locks,
+//                                                         reaching into another CPU's own data
 //
 // Locking   Any call may come from any CPU. log and panic may come with spinlocks held.
 // Example   examples/minimal_host is a complete host in one file.
@@ -46,6 +47,10 @@ class Host {
 
   // The caller has no use for its CPU right now: let another task have it (cond_resched).
   virtual void yield() = 0;
+
+  // Returns when every CPU of the machine has passed a full memory barrier since the call
+  // (membarrier(2), an interrupt to all). Nothing to do where CPUs share one thread.
+  virtual void barrier_all() = 0;
 
  protected:
   ~Host() = default;

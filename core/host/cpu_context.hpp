@@ -13,19 +13,40 @@ namespace quire {
 
 class Host;
 
-// What allocation asks of the task it serves (the fields of task_struct that mm/ reads).
-struct Task {
+// What allocation asks of the task it serves (the fields of task_struct that mm/ reads). The task
+// itself changes its flags.
+class Task {
+ public:
   // Values are Linux's PF_ flags of the same name.
   static constexpr std::uint32_t kMemalloc = 0x00000800;      // it frees memory: may use reserves
   static constexpr std::uint32_t kMemallocNofs = 0x00040000;  // its allocations imply no __GFP_FS
   static constexpr std::uint32_t kMemallocNoio = 0x00080000;  // nor __GFP_IO
   static constexpr std::uint32_t kMemallocPin = 0x10000000;   // its pages get pinned: not movable
-  static constexpr std::uint32_t kAllocationScope =
-      kMemallocNofs | kMemallocNoio | kMemallocPin;
 
-  std::uint32_t flags = 0;
   bool oom_victim = false;
   bool real_time = false;
+
+  [[nodiscard]] std::uint32_t flags() const { return flags_; }
+  // memalloc_noio_save() and the like: sets `flags`; returns what to give back to restore().
+  std::uint32_t enter_scope(std::uint32_t flags) { return change(flags_ | flags); }
+  void restore(std::uint32_t saved) { change(saved); }
+
+  // The bits of a gfp mask that the shortest path of allocation cannot serve for this task.
+  [[nodiscard]] std::uint32_t whole_path_gfp() const { return whole_path_gfp_; }
+
+ private:
+  static constexpr std::uint32_t kZeroOrThisNode = 0x00200100;  // __GFP_ZERO, __GFP_THISNODE
+  static constexpr std::uint32_t kMovable = 0x00000008;         // __GFP_MOVABLE
+
+  std::uint32_t change(std::uint32_t flags) {
+    const std::uint32_t old = flags_;
+    flags_ = flags;
+    whole_path_gfp_ = kZeroOrThisNode | ((flags & kMemallocPin) != 0 ? kMovable : 0);
+    return old;
+  }
+
+  std::uint32_t flags_ = 0;
+  std::uint32_t whole_path_gfp_ = kZeroOrThisNode;
 };
 
 struct CpuContext {

@@ -11,10 +11,10 @@ Result<void> MemoryMap::init(Arena& arena, std::uint32_t sections) {
   const std::uint64_t places = min_of<std::uint64_t>(std::uint64_t{sections} + 1, limit);
   const std::uint64_t pages = places * kSectionPages.raw();
   QUIRE_TRY_ASSIGN(map, arena.allocate(Bytes{pages * sizeof(Page)}, NodeId{0}));
-  QUIRE_TRY_ASSIGN(blocks, arena.allocate(Bytes{pages / kPageblockPages.raw() / 2}, NodeId{0}));
+  QUIRE_TRY_ASSIGN(blocks, arena.allocate(Bytes{pages / kPageblockPages.raw()}, NodeId{0}));
   pages_ = reinterpret_cast<Page*>(map);
-  pageblock_words_ = reinterpret_cast<std::uint32_t*>(blocks);
-  pageblocks_ = PageblockTypes{pageblock_words_};
+  pageblock_bytes_ = reinterpret_cast<std::uint8_t*>(blocks);
+  pageblocks_ = PageblockTypes{pageblock_bytes_};
   QUIRE_TRY_ASSIGN(roots, arena.make_array<std::uint32_t*>(kRoots));
   QUIRE_TRY_ASSIGN(table, arena.make_array<Place>(places));
   QUIRE_TRY_ASSIGN(vacated, arena.make_array<std::uint32_t>(places));
@@ -55,8 +55,8 @@ Result<void> MemoryMap::remove_section(SectionId section) {
   roots_[number / kSectionsPerRoot][number % kSectionsPerRoot] = 0;
   const std::uint64_t first = std::uint64_t{place - 1} << kSectionShift;
   std::memset(static_cast<void*>(pages_ + first), 0, kSectionPages.raw() * sizeof(Page));
-  std::memset(pageblock_words_ + first / kPageblockPages.raw() / 8, 0,
-              kSectionPages.raw() / kPageblockPages.raw() / 2);
+  std::memset(pageblock_bytes_ + first / kPageblockPages.raw(), 0,
+              kSectionPages.raw() / kPageblockPages.raw());
   vacated_[vacated_count_++] = place - 1;
   --present_;
   return {};

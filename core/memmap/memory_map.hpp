@@ -8,7 +8,7 @@
 // Sections are 128 MiB and keep their alignment in the array, so that a block's buddy is found in
 // index space and hot paths need no Pfn.
 //
-// Pageblocks  Four bits for each 2 MiB say its migrate type; all-zero bits mean movable.
+// Pageblocks  A byte for each 2 MiB says its migrate type; zero means movable.
 // Capacity    2^32 pages: 16 TiB of RAM at any physical address. The array is reserved whole and
 //             touched page by page.
 // Locking     add_section and remove_section: the hot-plug lock. Readers need none: a section that
@@ -97,7 +97,7 @@ class MemoryMap {
 
   Arena* arena_ = nullptr;
   Page* pages_ = nullptr;
-  std::uint32_t* pageblock_words_ = nullptr;
+  std::uint8_t* pageblock_bytes_ = nullptr;
   PageblockTypes pageblocks_;
   std::span<std::uint32_t*> roots_;
   std::span<Place> places_;

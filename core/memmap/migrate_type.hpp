@@ -31,34 +31,28 @@ constexpr std::string_view name_of(MigrateType type) {
 // Free pages of mergeable types may form one block across pageblocks of different type.
 constexpr bool is_mergeable(MigrateType type) { return index_of(type) < kPcpTypes; }
 
-// The migrate type of each pageblock: four bits for each 2 MiB of the memory map, where all-zero
-// bits mean movable. Written under the zone's lock, read without.
+// The migrate type of each pageblock: a byte for each 2 MiB of the memory map, where zero means
+// movable. Written under the zone's lock, read without.
 class PageblockTypes {
  public:
   PageblockTypes() = default;
-  explicit PageblockTypes(std::uint32_t* words) : words_(words) {}
+  explicit PageblockTypes(std::uint8_t* bytes) : bytes_(bytes) {}
 
   // Of the pageblock in which the page at `index` lies.
   [[nodiscard]] MigrateType get(std::uint32_t index) const {
-    const std::uint32_t word = __atomic_load_n(words_ + (index >> kWordShift), __ATOMIC_RELAXED);
-    return static_cast<MigrateType>((word >> shift_of(index) & 7) ^ kMovableBits);
+    const std::uint8_t byte = __atomic_load_n(bytes_ + (index >> kBlockShift), __ATOMIC_RELAXED);
+    return static_cast<MigrateType>(byte ^ kMovableByte);
   }
   void set(std::uint32_t index, MigrateType type) {
-    std::uint32_t* const at = words_ + (index >> kWordShift);
-    const std::uint32_t bits = (static_cast<std::uint32_t>(type) ^ kMovableBits)
-                               << shift_of(index);
-    const std::uint32_t others = *at & ~(15u << shift_of(index));
-    __atomic_store_n(at, others | bits, __ATOMIC_RELAXED);
+    const auto byte = static_cast<std::uint8_t>(static_cast<std::uint8_t>(type) ^ kMovableByte);
+    __atomic_store_n(bytes_ + (index >> kBlockShift), byte, __ATOMIC_RELAXED);
   }
 
  private:
-  static constexpr unsigned kBlockShift = 9;                 // pages to pageblocks
-  static constexpr unsigned kWordShift = kBlockShift + 3;    // pages to words of eight pageblocks
-  static constexpr std::uint32_t kMovableBits = 1;           // toggled, so that zero means movable
+  static constexpr unsigned kBlockShift = 9;       // pages to pageblocks
+  static constexpr std::uint8_t kMovableByte = 1;  // toggled, so that zero means movable
 
-  static constexpr unsigned shift_of(std::uint32_t index) { return (index >> kBlockShift & 7) * 4; }
-
-  std::uint32_t* words_ = nullptr;
+  std::uint8_t* bytes_ = nullptr;
 };
 
 }  // namespace quire

@@ -27,9 +27,8 @@ constexpr std::uint32_t raw(PageIndex index) { return static_cast<std::uint32_t>
 enum class PageKind : std::uint8_t {
   kInterior,   // part of the block of an earlier page, or never touched
   kBuddy,      // first page of a block on a zone's free lists
-  kPerCpu,     // first page of a block on a per-CPU list
-  kInUse,      // first page of a block handed out
-  kCompound,   // the same, asked for with __GFP_COMP
+  kInUse,      // first page of a block handed out, or (refcount 0) kept in a per-CPU set
+  kCompound,   // handed out, asked for with __GFP_COMP
   kSlab,
   kPageTable,
   kReserved,   // never the page allocator's, or taken offline
@@ -79,9 +78,9 @@ class PageWord {
   [[nodiscard]] constexpr Order order() const {
     return Order{(raw_ & kOrderMask) >> kOrderShift};
   }
-  // Whether the page is the first of a block of that order and kind, with no flag set.
-  [[nodiscard]] constexpr bool is(Order order, PageKind kind) const {
-    return (raw_ & ((1u << kZoneShift) - 1)) == PageWord(0, order, kind).raw_;
+  // Order, kind and flags alone.
+  [[nodiscard]] constexpr std::uint32_t without_zone() const {
+    return raw_ & ((1u << kZoneShift) - 1);
   }
   [[nodiscard]] constexpr unsigned zone() const { return raw_ >> kZoneShift; }
   [[nodiscard]] constexpr std::uint32_t zone_bits() const { return raw_ & ~((1u << kZoneShift) - 1); }
@@ -98,16 +97,21 @@ class PageWord {
 
 struct Page {
   PageWord word;
-  std::int32_t refcount;
-  union {
-    std::int32_t mapcount;         // in use: page-table entries that map it
-    MigrateType list_type;         // on a free or per-CPU list: whose list
-  };
   std::uint32_t next;              // links of whatever list the page is on: PageIndex, 0 = end
+  union {
+    struct {
+      std::int32_t refcount;
+      union {
+        std::int32_t mapcount;     // in use: page-table entries that map it
+        std::uint32_t run_blocks;  // kBuddy of the largest order: blocks in this run, this included
+      };
+    };
+    std::uint64_t references;      // both at once: 1 = one reference, not mapped
+  };
   std::uint32_t prev;
   union {
     std::uint32_t index_low;       // in use: low half of the offset in its mapping
-    std::uint32_t run_blocks;      // kBuddy of the largest order: blocks in this run, this included
+    MigrateType list_type;         // free, or in a per-CPU set: whose list
   };
   std::uint64_t mapping;           // bits 0-47 mapping or anon_vma, bits 48-63 high part of index
 };

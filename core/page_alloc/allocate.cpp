@@ -1,5 +1,5 @@
 // Allocation: the order in which zones are asked, and the set or free list a block comes from.
-#include "page_alloc/page_allocator.hpp"
+#include "page_alloc/fast_path.hpp"
 
 namespace quire {
 
@@ -12,7 +12,7 @@ PageAllocator::PageAllocator(const Parts& parts)
       buddy_(parts.map),
       mobility_(buddy_, parts.tunables),
       sets_(buddy_, mobility_),
-      zones_(parts.nodes.zones_by_number()),
+      plain_word_(parts.debug.hooked() ? ~0u : PageWord(0, Order{0}, PageKind::kInUse).raw()),
       array_(parts.map.array()),
       pageblocks_(parts.map.pageblocks()) {
   for (std::uint32_t bits = 0; bits < highest_zone_.size(); ++bits)
@@ -60,40 +60,48 @@ void PageAllocator::build_routes() {
   nowhere_.refresh_fast_low();
   for (const Node& node : nodes_.all()) {
     for (std::uint32_t bits = 0; bits < highest_zone_.size(); ++bits) {
-      for (const Gfp gfp : {static_cast<Gfp>(bits), static_cast<Gfp>(bits) | Gfp::kThisNode}) {
-        const Zonelist& list = any(gfp & Gfp::kThisNode) ? node.own : node.fallback;
-        const unsigned highest = index_of(highest_zone_[bits]);
-        Zone* const first = node.online ? list.first[highest]->zone : nullptr;
-        Zone& zone = first == nullptr ? nowhere_ : *first;
-        routes_[route_of(gfp, node.id)] = {&zone, &zone.fast_low[highest]};
-      }
+      const unsigned highest = index_of(highest_zone_[bits]);
+      Zone* const first = node.online ? node.fallback.first[highest]->zone : nullptr;
+      Zone& zone = first == nullptr ? nowhere_ : *first;
+      routes_[route_of(static_cast<Gfp>(bits), node.id)] = {&zone, &zone.fast_low[highest]};
     }
   }
 }
 
-// The shortest path: one page from a set that has it, in a zone with pages to spare.
-Page* PageAllocator::allocate(Gfp gfp, Order order, NodeId node) {
-  const Route route = routes_[route_of(gfp, node)];
+// What the shortest path could not do for want of a page at hand, or because it is a block: from
+// the set's lists, in a zone with pages to spare.
+Page* PageAllocator::take_ready(Gfp gfp, Order order, NodeId node) {
   const CpuContext& cpu = *Arch::current();
+  const Route& route = routes_[route_of(gfp, node)];
   Zone& zone = *route.zone;
-  PerCpuPages& set = percpu_at<PerCpuZone>(cpu.percpu, zone.percpu_offset).pages;
-  if (order == Order{0} && zone.free_pages() > route.low->get() && cpu.task->flags == 0 &&
-      !any(gfp & Gfp::kZero) && set.lock.try_lock()) [[likely]] {
-    PageList& ready = set.lists.data()[index_of(mobility_.type_of(gfp))];
-    if (!ready.empty()) [[likely]] {
-      const PageIndex index = ready.pop_front(array_);
-      --set.count;
-      set.free_factor >>= 1;
-      ++set.served.data()[zone.node == cpu.node];
-      set.lock.unlock();
-      Page& page = array_.at(index);
-      page.word = PageWord(zone.page_bits, Order{0}, PageKind::kInUse);
-      page.refcount = 1;
-      page.mapcount = 0;
-      return &page;
-    }
-    set.lock.unlock();
+  const auto beside = (std::int64_t{1} << order.raw()) - 1;
+  if (!has_pcp_list(order) || (raw(gfp) & cpu.task->whole_path_gfp()) != 0 ||
+      zone.free_pages() - beside <= route.low->get() ||
+      (order != Order{0} && !has_free_block(zone, order)))
+    return nullptr;
+  PerCpuZone& own = percpu_at<PerCpuZone>(cpu.percpu, zone.percpu_offset);
+  if (!own.pages.lock.try_lock()) return nullptr;
+  const PageIndex index =
+      sets_.take_ready({cpu.percpu, zone, own.pages}, mobility_.type_of(gfp), order);
+  if (index != PageIndex::kNone && own.pages.free_factor != 0) {
+    own.pages.free_factor >>= 1;
+    own.pages.set_limits();
   }
+  own.pages.lock.unlock();
+  if (index == PageIndex::kNone) return nullptr;
+  const bool local = zone.node == cpu.node;
+  own.numa.data()[index_of(NumaItem::kNumaHit)].add(1);
+  own.numa.data()[index_of(local ? NumaItem::kNumaLocal : NumaItem::kNumaOther)].add(1);
+  count_event(cpu.percpu, for_zone(VmEvent::kPgalloc, zone.type), std::uint64_t{1} << order.raw());
+  Page& page = array_.at(index);
+  const bool compound = order != Order{0} && any(gfp & Gfp::kCompound);
+  page.word = PageWord(zone.page_bits, order, compound ? PageKind::kCompound : PageKind::kInUse);
+  page.references = 1;
+  return &page;
+}
+
+Page* PageAllocator::allocate_block(Gfp gfp, Order order, NodeId node) {
+  if (Page* const page = take_ready(gfp, order, node)) return page;
   AllocRequest request = prepare(gfp, order, node, kAllNodes);
   return allocate_with(request);
 }
@@ -105,7 +113,7 @@ Page* PageAllocator::allocate_from(NodeMask nodes, Gfp gfp, Order order, NodeId 
 
 AllocRequest PageAllocator::prepare(Gfp gfp, Order order, NodeId node, NodeMask nodes) const {
   AllocRequest request;
-  request.gfp = in_scope(gfp, Arch::current()->task->flags);
+  request.gfp = in_scope(gfp, Arch::current()->task->flags());
   request.order = order;
   request.highest = highest_zone_[raw(request.gfp) & 0xf];
   request.type = mobility_.type_of(request.gfp);
@@ -162,7 +170,7 @@ Page* PageAllocator::take_from(Zone& zone, const AllocRequest& request, AllocFla
   if (index == PageIndex::kNone) return nullptr;
   count_allocation(Arch::current()->percpu, zone, request, 1);
   Page& page = hand_out(zone, index, request);
-  if (request.order.raw() > 0 && flags.has(AllocFlags::kHarder)) [[unlikely]]
+  if (flags.has(AllocFlags::kHighAtomic)) [[unlikely]]
     mobility_.reserve_highatomic(zone, index);
   return &page;
 }
@@ -173,12 +181,7 @@ PageIndex PageAllocator::take_from_set(Zone& zone, const AllocRequest& request,
   PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
   if (!set.lock.try_lock()) return PageIndex::kNone;
   set.free_factor >>= 1;
-  PageList& ready = set.lists[pcp_index(request.type, request.order)];
-  PageIndex index = PageIndex::kNone;
-  if (!ready.empty() || sets_.refill({area, zone, set}, request, flags)) {
-    index = ready.pop_front(array_);
-    set.count -= 1 << request.order.raw();
-  }
+  const PageIndex index = sets_.take({area, zone, set}, request, flags);
   set.lock.unlock();
   return index;
 }
@@ -187,9 +190,12 @@ PageIndex PageAllocator::take_from_buddy(Zone& zone, const AllocRequest& request
                                          AllocFlags flags) {
   PageIndex index = PageIndex::kNone;
   const SpinGuard guard(zone.lock);
-  if (request.order.raw() > 0 && flags.has(AllocFlags::kHarder))
+  if (flags.has(AllocFlags::kHighAtomic))
     index = buddy_.take(zone, request.order, MigrateType::kHighAtomic);
   if (index == PageIndex::kNone) index = mobility_.take(zone, request, flags);
+  // Failing now is worse than failing an atomic block of high order later.
+  if (index == PageIndex::kNone && flags.has_any(AllocFlags::kOom | AllocFlags::kNonBlock))
+    index = buddy_.take(zone, request.order, MigrateType::kHighAtomic);
   if (index != PageIndex::kNone)
     mod_zone_state(Arch::current()->percpu, zone, ZoneItem::kNrFreePages,
                    -static_cast<std::int64_t>(request.order.pages().raw()));

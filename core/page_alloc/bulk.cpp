@@ -1,5 +1,5 @@
 // Bulk allocation: many single pages from one zone's set in one go.
-#include "page_alloc/page_allocator.hpp"
+#include "page_alloc/fast_path.hpp"
 
 namespace quire {
 namespace {
@@ -42,15 +42,11 @@ std::size_t PageAllocator::take_bulk_from(Zone& zone, const AllocRequest& reques
   std::byte* const area = Arch::current()->percpu;
   PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
   if (!set.lock.try_lock()) return 0;
-  PageList& ready = set.lists[pcp_index(request.type, Order{0})];
   std::size_t taken = 0;
   for (std::size_t slot = first_empty(pages, 0); slot < pages.size();
        slot = first_empty(pages, slot + 1)) {
-    if (ready.empty() &&
-        !sets_.refill({area, zone, set}, request, AllocFlags{Watermark::kLow}))
-      break;
-    const PageIndex index = ready.pop_front(map_.array());
-    --set.count;
+    const PageIndex index = sets_.take({area, zone, set}, request, AllocFlags{Watermark::kLow});
+    if (index == PageIndex::kNone) break;
     pages[slot] = &hand_out(zone, index, request);
     ++taken;
   }

@@ -1,40 +1,10 @@
 // Freeing: back to the CPU's own set, or merged into the zone's free lists.
-#include "page_alloc/page_allocator.hpp"
+#include "page_alloc/fast_path.hpp"
 
 namespace quire {
 
-void PageAllocator::free(Page& page, Order order) {
-  const PageWord word = page.word;
-  const PageIndex index = array_.index_of(page);
-  const MigrateType type = pageblocks_.get(raw(index));
-  if (!word.is(order, PageKind::kInUse) || page.refcount != 1 || page.mapcount != 0 ||
-      page.mapping != 0 || !is_mergeable(type) || !has_pcp_list(order) || debug_.hooked())
-      [[unlikely]] {
-    free_slow(page, order);
-    return;
-  }
-  Zone& zone = *zones_[word.zone()];
-  std::byte* const area = Arch::current()->percpu;
-  PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
-  page.refcount = 0;
-  if (!set.lock.try_lock()) [[unlikely]] {
-    free_to_zone(zone, index, order);
-    return;
-  }
-  page.word = PageWord(word.zone_bits(), order, PageKind::kPerCpu);
-  page.list_type = type;
-  const unsigned list = pcp_index(type, order);
-  set.lists.data()[list].push_front(array_, index);
-  const std::int32_t pages = 1 << order.raw();
-  set.freed += static_cast<std::uint64_t>(pages);
-  set.count += pages;
-  if (set.count >= set.high.load(std::memory_order_relaxed) || order != Order{0}) [[unlikely]]
-    sets_.flush({area, zone, set}, list);
-  set.lock.unlock();
-}
-
-// References that others hold, pages of a compound block, bad states, hooks.
-void PageAllocator::free_slow(Page& page, Order order) {
+// References that others hold, blocks, compound pages, bad states, hooks, full sets.
+void PageAllocator::free_checked(Page& page, Order order) {
   const PageWord word = page.word;
   const bool in_use = word.kind() == PageKind::kInUse || word.kind() == PageKind::kCompound;
   if (!in_use || page.refcount <= 0) {
@@ -77,20 +47,15 @@ void PageAllocator::free_block(Page& page, Order order) {
   Zone& zone = nodes_.zone_of(page.word);
   const PageIndex index = map_.index_of(page);
   const MigrateType type = map_.pageblock_type(index);
-  std::byte* const area = Arch::current()->percpu;
-  PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
+  PerCpuPages& set = percpu_at<PerCpuZone>(Arch::current()->percpu, zone.percpu_offset).pages;
   page.refcount = 0;
   if (!has_pcp_list(order) || type == MigrateType::kIsolate || !set.lock.try_lock()) {
     free_to_zone(zone, index, order);
     return;
   }
-  page.word = PageWord(zone.page_bits, order, PageKind::kPerCpu);
+  page.word = PageWord(zone.page_bits, order, PageKind::kInUse);
   page.list_type = type;
-  const unsigned list = pcp_index(is_mergeable(type) ? type : MigrateType::kMovable, order);
-  set.lists[list].push_front(array_, index);
-  set.count += 1 << order.raw();
-  set.freed += order.pages().raw();
-  sets_.flush({area, zone, set}, list);
+  sets_.put({Arch::current()->percpu, zone, set}, index, order);
   set.lock.unlock();
 }
 
@@ -153,9 +118,16 @@ void PageAllocator::release(Zone& zone, PfnRange pages) {
 
 void PageAllocator::drain(Zone& zone, CpuId cpu) {
   PerCpuPages& set = nodes_.percpu(zone, cpu).pages;
-  set.lock.lock();
+  set.lock.claim(host_);
   sets_.drain({Arch::current()->percpu, zone, set});
-  set.lock.unlock();
+  set.lock.release();
+}
+
+void PageAllocator::settle(Zone& zone, CpuId cpu) {
+  PerCpuPages& set = nodes_.percpu(zone, cpu).pages;
+  set.lock.claim(host_);
+  sets_.settle({nodes_.percpu_area(cpu), zone, set});
+  set.lock.release();
 }
 
 void PageAllocator::drain_cpu(CpuId cpu) {

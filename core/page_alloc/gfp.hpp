@@ -94,7 +94,6 @@ constexpr MigrateType migrate_type(Gfp gfp) {
 
 // `gfp` as the task's scope narrows it (memalloc_noio_save and the like).
 constexpr Gfp in_scope(Gfp gfp, std::uint32_t task_flags) {
-  if ((task_flags & Task::kAllocationScope) == 0) [[likely]] return gfp;
   if ((task_flags & Task::kMemallocNoio) != 0) gfp = gfp & ~(Gfp::kIo | Gfp::kFs);
   else if ((task_flags & Task::kMemallocNofs) != 0) gfp = gfp & ~Gfp::kFs;
   if ((task_flags & Task::kMemallocPin) != 0) gfp = gfp & ~Gfp::kMovable;

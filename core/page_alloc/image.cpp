@@ -7,11 +7,15 @@ ZoneImage::ZoneImage(PageAllocator& allocator, Zone& zone) : allocator_(allocato
   for (FreeArea& area : zone.free_area) area = {};
   for (unsigned cpu = 0; cpu < allocator.nodes().cpu_count(); ++cpu) {
     PerCpuZone& own = allocator.nodes().percpu(zone, CpuId{static_cast<std::uint16_t>(cpu)});
-    own.pages.lock.lock();
+    own.pages.lock.claim(allocator.host());
     own.pages.lists = {};
-    own.pages.count = 0;
+    own.pages.hot = {};
+    own.pages.ample = false;
+    own.pages.listed = 0;
+    own.pages.served = 0;
+    own.pages.moved = 0;
     own.pages.free_factor = 0;
-    own.pages.lock.unlock();
+    own.pages.lock.release();
     own.diffs[index_of(ZoneItem::kNrFreePages)].set(0);
   }
   for (Pfn pfn = zone.span.start; pfn < zone.span.end; ++pfn)
@@ -40,13 +44,14 @@ Result<void> ZoneImage::add_free(const Block& block) {
 Result<void> ZoneImage::add_per_cpu(CpuId cpu, unsigned index, const Block& block) {
   if (index >= kPcpLists || order_of_pcp_list(index) != block.order) return Errno::kInvalid;
   QUIRE_TRY_ASSIGN(page, unused_page(block));
-  page->word = PageWord(zone_.page_bits, block.order, PageKind::kPerCpu);
+  page->word = PageWord(zone_.page_bits, block.order, PageKind::kInUse);
   page->list_type = block.type;
   PerCpuPages& set = allocator_.nodes().percpu(zone_, cpu).pages;
-  set.lock.lock();
+  set.lock.claim(allocator_.host());
   set.lists[index].push_back(allocator_.map().array(), allocator_.map().index_of(*page));
-  set.count += 1 << block.order.raw();
-  set.lock.unlock();
+  set.listed += 1 << block.order.raw();
+  set.moved -= 1 << block.order.raw();
+  set.lock.release();
   return {};
 }
 

@@ -45,6 +45,8 @@ class PageAllocator {
   [[nodiscard]] Page* allocate(Gfp gfp, Order order) {
     return allocate(gfp, order, Arch::current()->node);
   }
+  // One page, without a call where the CPU's own set has one.
+  [[nodiscard]] Page* allocate_page(Gfp gfp, NodeId node);
   // The same from zones of `nodes` only.
   [[nodiscard]] Page* allocate_from(NodeMask nodes, Gfp gfp, Order order, NodeId node);
   // Fills empty slots of `pages` with single pages; returns how many slots are filled then. What
@@ -58,6 +60,8 @@ class PageAllocator {
   // Drops a reference; with the last one the block of 2^order pages is free.
   void free(Page& page, Order order);
 
+  void free_page(Page& page);
+
   // Makes 2^order single pages, each with a reference of its own, of a block that is not compound.
   void split(Page& page, Order order);
 
@@ -69,6 +73,9 @@ class PageAllocator {
   void drain_cpu(CpuId cpu);
   void drain_all();
 
+  // Moves the single pages that a CPU has at hand to its lists: for whoever reads those.
+  void settle(Zone& zone, CpuId cpu);
+
   [[nodiscard]] Buddy& buddy() { return buddy_; }
   [[nodiscard]] Mobility& mobility() { return mobility_; }
   [[nodiscard]] MemoryMap& map() const { return map_; }
@@ -79,7 +86,20 @@ class PageAllocator {
  private:
   friend class SlowPath;
 
+  // The first zone of a request, by node and the zone bits of its gfp mask, and where in it stands
+  // how many pages must stay free.
+  struct Route {
+    Zone* zone;
+    const Setting* low;
+  };
+  static constexpr unsigned kRoutesPerNode = 16;
+  static std::uint32_t route_of(Gfp gfp, NodeId node) {
+    return index_of(node) * kRoutesPerNode | (raw(gfp) & 15);
+  }
+
   [[nodiscard]] AllocRequest prepare(Gfp gfp, Order order, NodeId node, NodeMask nodes) const;
+  Page* allocate_block(Gfp gfp, Order order, NodeId node);
+  Page* take_ready(Gfp gfp, Order order, NodeId node);
   Page* allocate_with(AllocRequest& request);
   Page* allocate_slow(AllocRequest& request);
   Page* get_page_from_freelist(const AllocRequest& request, AllocFlags flags);
@@ -92,23 +112,10 @@ class PageAllocator {
                         std::uint64_t times) const;
   [[nodiscard]] AllocFlags first_flags(const AllocRequest& request) const;
 
-  void free_slow(Page& page, Order order);
+  void free_checked(Page& page, Order order);
   void free_all_but_first(Page& page, Order order);
   void free_block(Page& page, Order order);
   void free_to_zone(Zone& zone, PageIndex index, Order order);
-
-  // The first zone of a request, by node, __GFP_THISNODE and the zone bits of its gfp mask, and
-  // where in it stands how many pages must stay free.
-  struct Route {
-    Zone* zone;
-    const Setting* low;
-  };
-  static constexpr unsigned kRoutesPerNode = 32;
-  static std::uint32_t route_of(Gfp gfp, NodeId node) {
-    constexpr unsigned kThisNodeShift = 17;  // from its place in the mask to bit 4
-    static_assert(raw(Gfp::kThisNode) >> kThisNodeShift == 16);
-    return index_of(node) * kRoutesPerNode | (raw(gfp) >> kThisNodeShift & 16) | (raw(gfp) & 15);
-  }
 
   Host& host_;
   MemoryMap& map_;
@@ -122,7 +129,7 @@ class PageAllocator {
   Zone nowhere_;                             // the route of a request that no zone may serve
   // Hot paths' own copies of what does not change while the machine lives.
   Route* routes_ = nullptr;
-  Zone* const* zones_;
+  std::uint32_t plain_word_;                 // of a page that the shortest path may take back
   PageArray array_;
   PageblockTypes pageblocks_;
 };

@@ -1,5 +1,7 @@
 #include "page_alloc/per_cpu_sets.hpp"
 
+#include <algorithm>
+
 namespace quire {
 namespace {
 
@@ -22,33 +24,118 @@ std::int32_t flush_count(PerCpuPages& pages, std::int32_t high)
 
 }  // namespace
 
+// Fills the request's empty list from the zone. False when the zone has nothing to give.
 bool PerCpuSets::refill(const Set& set, const AllocRequest& request, AllocFlags flags) {
   std::int32_t blocks = set.pages.batch.load(std::memory_order_relaxed);
   if (blocks > 1) blocks = max_of(blocks >> request.order.raw(), 2);
   PageList& list = set.pages.lists[pcp_index(request.type, request.order)];
+  const PageArray array = buddy_.map().array();
+  const PageWord word(set.zone.page_bits, request.order, PageKind::kInUse);
   const SpinGuard guard(set.zone.lock);
   std::int32_t taken = 0;
   for (; taken < blocks; ++taken) {
     const PageIndex index = mobility_.take(set.zone, request, flags);
     if (index == PageIndex::kNone) break;
-    Page& page = buddy_.map().at(index);
-    page.word = PageWord(set.zone.page_bits, request.order, PageKind::kPerCpu);
+    Page& page = array.at(index);
+    page.word = word;
+    page.refcount = 0;
+    page.mapcount = 0;
     page.list_type = request.type;
-    list.push_back(buddy_.map().array(), index);
+    list.push_back(array, index);
   }
   const std::int32_t pages = taken << request.order.raw();
-  set.pages.count += pages;
+  set.pages.listed += pages;
+  set.pages.moved -= pages;
   mod_zone_state(set.area, set.zone, ZoneItem::kNrFreePages, -pages);
   return taken != 0;
 }
 
+// Makes room: the oldest hot pages go to the front of their list.
+void PerCpuSets::spill(const Set& set, unsigned type, std::uint32_t pages) {
+  HotPages& hot = set.pages.hot.data()[type];
+  PageList& list = set.pages.lists.data()[type];
+  const PageArray array = buddy_.map().array();
+  Page** const slots = hot.pages.data();
+  for (std::uint32_t i = 0; i < pages; ++i) list.push_front(array, array.index_of(*slots[i]));
+  for (std::uint32_t i = pages; i < hot.count; ++i) slots[i - pages] = slots[i];
+  hot.count = static_cast<std::uint16_t>(hot.count - pages);
+  set.pages.listed += static_cast<std::int32_t>(pages);
+}
+
+// Fetches pages from the front of a list, so that the next requests find them at hand.
+void PerCpuSets::warm(const Set& set, unsigned type) {
+  constexpr std::uint32_t kMost = HotPages::kCapacity - 1;
+  HotPages& hot = set.pages.hot.data()[type];
+  PageList& list = set.pages.lists.data()[type];
+  const PageArray array = buddy_.map().array();
+  Page** const slots = hot.pages.data();
+  std::uint32_t count = 0;
+  while (count < kMost && !list.empty()) slots[count++] = &array.at(list.pop_front(array));
+  std::reverse(slots, slots + count);
+  hot.count = static_cast<std::uint16_t>(count);
+  set.pages.listed -= static_cast<std::int32_t>(count);
+}
+
+void PerCpuSets::settle(const Set& set) {
+  for (unsigned type = 0; type < kPcpTypes; ++type) spill(set, type, set.pages.hot[type].count);
+}
+
+// While free_factor counts down every request must be looked at, so nothing is kept at hand.
+PageIndex PerCpuSets::take_listed(const Set& set, unsigned list, Order order) {
+  if (set.pages.lists.data()[list].empty()) return PageIndex::kNone;
+  set.pages.listed -= pages_of(order);
+  return set.pages.lists.data()[list].pop_front(buddy_.map().array());
+}
+
+PageIndex PerCpuSets::take_ready(const Set& set, MigrateType type, Order order) {
+  PageIndex index = PageIndex::kNone;
+  const unsigned list = pcp_index(type, order);
+  if (order != Order{0}) {
+    index = take_listed(set, list, order);
+  } else {
+    HotPages& hot = set.pages.hot.data()[list];
+    if (hot.count == 0 && set.pages.free_factor == 0) warm(set, list);
+    index = hot.count == 0 ? take_listed(set, list, order)
+                           : buddy_.map().index_of(*hot.pages.data()[--hot.count]);
+  }
+  if (index != PageIndex::kNone) set.pages.moved += pages_of(order);
+  set.pages.set_limits();
+  return index;
+}
+
+PageIndex PerCpuSets::take(const Set& set, const AllocRequest& request, AllocFlags flags) {
+  const PageIndex ready = take_ready(set, request.type, request.order);
+  if (ready != PageIndex::kNone) return ready;
+  const unsigned list = pcp_index(request.type, request.order);
+  if (set.pages.lists[list].empty() && !refill(set, request, flags)) return PageIndex::kNone;
+  return take_ready(set, request.type, request.order);
+}
+
+void PerCpuSets::put(const Set& set, PageIndex index, Order order) {
+  Page& page = buddy_.map().at(index);
+  const MigrateType kept =
+      is_mergeable(page.list_type) ? page.list_type : MigrateType::kMovable;
+  const unsigned list = pcp_index(kept, order);
+  if (order == Order{0}) {
+    HotPages& hot = set.pages.hot[list];
+    if (hot.count == HotPages::kCapacity) spill(set, list, HotPages::kCapacity - 1);
+    hot.pages[hot.count++] = &page;
+  } else {
+    set.pages.lists[list].push_front(buddy_.map().array(), index);
+    set.pages.listed += pages_of(order);
+  }
+  flush(set, list);
+  set.pages.set_limits();
+}
+
+// After a block was freed to list `index`: gives pages back if the set is over its limit.
 void PerCpuSets::flush(const Set& set, unsigned index) {
   // Blocks freed after a flush: their user is done with them, so nothing is kept.
   const bool burst = set.pages.free_factor != 0 && order_of_pcp_list(index) != Order{0} &&
                      order_of_pcp_list(index) <= kCostlyOrder;
   const std::int32_t high = set.pages.high.load(std::memory_order_relaxed);
-  if (!burst && set.pages.count < high) return;
-  give_back(set, burst ? set.pages.count : flush_count(set.pages, high), index);
+  if (!burst && set.pages.count() < high) return;
+  give_back(set, burst ? set.pages.count() : flush_count(set.pages, high), index);
 }
 
 std::int32_t PerCpuSets::empty_list(const Set& set, unsigned index, std::int32_t count) {
@@ -58,7 +145,8 @@ std::int32_t PerCpuSets::empty_list(const Set& set, unsigned index, std::int32_t
     const PageIndex last = list.back();
     list.remove(buddy_.map().array(), last);
     count -= pages_of(order);
-    set.pages.count -= pages_of(order);
+    set.pages.listed -= pages_of(order);
+    set.pages.moved += pages_of(order);
     MigrateType type = buddy_.map().at(last).list_type;
     if (set.zone.nr_isolated_blocks != 0) [[unlikely]]
       type = buddy_.map().pageblock_type(last);
@@ -70,11 +158,13 @@ std::int32_t PerCpuSets::empty_list(const Set& set, unsigned index, std::int32_t
 }
 
 void PerCpuSets::give_back(const Set& set, std::int32_t count, unsigned first) {
-  count = min_of(count, set.pages.count);
+  count = min_of(count, set.pages.count());
   if (count <= 0) return;
+  settle(set);
   const SpinGuard guard(set.zone.lock);
   for (unsigned index = first; count > 0; index = (index + 1) % kPcpLists)
     count = empty_list(set, index, count);
+  set.pages.set_limits();
 }
 
 }  // namespace quire

@@ -2,6 +2,7 @@
 // requests touch nothing that another CPU touches. Refilled in batches from the zone; when they
 // hold too much, pages that were freed longest ago go back first.
 //
+// Order    A list's order is that of its hot pages, newest first, followed by its links.
 // Units    Counts are in pages, whatever the order of the blocks.
 // Locking  The set's try-lock is held by the caller; the zone's lock is taken within.
 // Source   vm.percpu_pagelist_high_fraction in sysctl/vm.rst; recorded sequences show that a
@@ -24,19 +25,32 @@ class PerCpuSets {
     PerCpuPages& pages;
   };
 
-  // Fills the request's empty list from the zone. False when the zone has nothing to give.
-  bool refill(const Set& set, const AllocRequest& request, AllocFlags flags)
+  // The block that the request's order and type get from the set, refilled if need be; kNone when
+  // neither set nor zone has one.
+  PageIndex take(const Set& set, const AllocRequest& request, AllocFlags flags)
       QUIRE_REQUIRES(set.pages.lock);
+  // The same without a refill.
+  PageIndex take_ready(const Set& set, MigrateType type, Order order)
+      QUIRE_REQUIRES(set.pages.lock);
+  // Puts a block that is free, with its list_type, into the set.
+  void put(const Set& set, PageIndex index, Order order) QUIRE_REQUIRES(set.pages.lock);
 
-  // After a block was freed to list `index`: gives pages back if the set is over its limit.
-  void flush(const Set& set, unsigned index) QUIRE_REQUIRES(set.pages.lock);
+  // Moves hot pages to the front of their lists.
+  void settle(const Set& set) QUIRE_REQUIRES(set.pages.lock);
 
   // Gives all pages back.
   void drain(const Set& set) QUIRE_REQUIRES(set.pages.lock) {
-    give_back(set, set.pages.count, 0);
+    give_back(set, set.pages.count(), 0);
   }
 
  private:
+  bool refill(const Set& set, const AllocRequest& request, AllocFlags flags)
+      QUIRE_REQUIRES(set.pages.lock);
+  void flush(const Set& set, unsigned index) QUIRE_REQUIRES(set.pages.lock);
+  PageIndex take_listed(const Set& set, unsigned list, Order order)
+      QUIRE_REQUIRES(set.pages.lock);
+  void spill(const Set& set, unsigned type, std::uint32_t pages) QUIRE_REQUIRES(set.pages.lock);
+  void warm(const Set& set, unsigned type) QUIRE_REQUIRES(set.pages.lock);
   void give_back(const Set& set, std::int32_t count, unsigned first)
       QUIRE_REQUIRES(set.pages.lock);
   std::int32_t empty_list(const Set& set, unsigned index, std::int32_t count)

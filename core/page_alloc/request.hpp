@@ -9,18 +9,21 @@
 
 namespace quire {
 
-// How far an allocation may go, as its path decides. Values are those of Linux's ALLOC_ flags.
+// How far an allocation may go, as its path decides (Linux's ALLOC_ flags).
 class AllocFlags {
  public:
   enum Bit : std::uint32_t {
     kNoWatermarks = 0x04,
-    kOom = 0x08,         // a victim's: deeper into the reserve than kHarder
-    kHarder = 0x10,      // cannot wait: into the atomic reserve
-    kHigh = 0x20,        // __GFP_HIGH
+    kOom = 0x08,         // a victim's: half of the min watermark more than kMinReserve
+    kNonBlock = 0x10,    // cannot wait: a quarter more of what kMinReserve leaves
+    kMinReserve = 0x20,  // __GFP_HIGH: half of the min watermark
     kCpuset = 0x40,
     kNoFragment = 0x100, // take no pageblock of another type yet
+    kHighAtomic = 0x200, // a block of high order, from and for the highatomic reserve
     kKswapd = 0x800,     // may wake kswapd
   };
+  // Whoever has one of these may count the highatomic reserve as free.
+  static constexpr std::uint32_t kReserves = kOom | kNonBlock | kMinReserve | kHighAtomic;
 
   constexpr AllocFlags() = default;
   constexpr explicit AllocFlags(Watermark mark) : raw_(static_cast<std::uint32_t>(mark)) {}

@@ -12,24 +12,28 @@ SlowPath::SlowPath(PageAllocator& allocator, AllocRequest& request)
     : allocator_(allocator), request_(request), flags_(flags_from_gfp()) {}
 
 AllocFlags SlowPath::flags_from_gfp() const {
-  const Task& task = *Arch::current()->task;
   AllocFlags flags{Watermark::kMin};
   flags.set(AllocFlags::kCpuset);
-  flags.set(AllocFlags::kHigh, any(request_.gfp & Gfp::kHigh));
+  flags.set(AllocFlags::kMinReserve, any(request_.gfp & Gfp::kHigh));
   flags.set(AllocFlags::kKswapd, any(request_.gfp & Gfp::kKswapdReclaim));
-  if (any(request_.gfp & Gfp::kAtomicContext)) {
-    flags.set(AllocFlags::kHarder, !any(request_.gfp & Gfp::kNoMemalloc));
-    flags.set(AllocFlags::kCpuset, false);
-  } else if (task.real_time) {
-    flags.set(AllocFlags::kHarder);
+  if (may_reclaim()) {
+    if (Arch::current()->task->real_time) flags.set(AllocFlags::kMinReserve);
+    return flags;
   }
+  if (!any(request_.gfp & Gfp::kNoMemalloc)) {
+    flags.set(AllocFlags::kNonBlock);
+    flags.set(AllocFlags::kHighAtomic,
+              request_.order.raw() > 0 && flags.has(AllocFlags::kMinReserve));
+  }
+  // What cannot wait and matters rather leaves its cpuset than fails.
+  if (flags.has(AllocFlags::kMinReserve)) flags.set(AllocFlags::kCpuset, false);
   return flags;
 }
 
 bool SlowPath::may_use_reserves() const {
   if (any(request_.gfp & Gfp::kNoMemalloc)) return false;
   const Task& task = *Arch::current()->task;
-  return any(request_.gfp & Gfp::kMemalloc) || (task.flags & Task::kMemalloc) != 0;
+  return any(request_.gfp & Gfp::kMemalloc) || (task.flags() & Task::kMemalloc) != 0;
 }
 
 Page* SlowPath::run() {
@@ -101,9 +105,15 @@ SlowPath::State SlowPath::wake() {
 }
 
 SlowPath::State SlowPath::try_reserves() {
-  if (may_use_reserves()) flags_.set(AllocFlags::kNoWatermarks);
-  if (Arch::current()->task->oom_victim && !any(request_.gfp & Gfp::kNoMemalloc))
-    flags_.set(AllocFlags::kOom);
+  const bool victim =
+      Arch::current()->task->oom_victim && !any(request_.gfp & Gfp::kNoMemalloc);
+  if (may_use_reserves() || victim) {
+    // These reserves stand in for all others.
+    AllocFlags reserves{Watermark::kMin};
+    reserves.set(may_use_reserves() ? AllocFlags::kNoWatermarks : AllocFlags::kOom);
+    reserves.set(AllocFlags::kKswapd, flags_.has(AllocFlags::kKswapd));
+    flags_ = reserves;
+  }
   if (!flags_.has(AllocFlags::kCpuset) ||
       flags_.has_any(AllocFlags::kNoWatermarks | AllocFlags::kOom)) {
     request_.nodes = kAllNodes;
@@ -111,7 +121,7 @@ SlowPath::State SlowPath::try_reserves() {
   }
   try_freelists();
   if (page_ != nullptr) return State::kDone;
-  const bool frees_memory = (Arch::current()->task->flags & Task::kMemalloc) != 0;
+  const bool frees_memory = (Arch::current()->task->flags() & Task::kMemalloc) != 0;
   return !may_reclaim() || frees_memory ? State::kNoPage : State::kReclaim;
 }
 
@@ -145,9 +155,8 @@ SlowPath::State SlowPath::decide() {
 // Worth it while reclaiming everything that can be reclaimed would meet the min watermark.
 bool SlowPath::should_retry_reclaim() {
   no_progress_loops_ = progress_ > 0 && !costly() ? 0 : no_progress_loops_ + 1;
-  if (no_progress_loops_ > kMaxReclaimRetries)
-    return allocator_.mobility_.unreserve_highatomic(request_, true);
-  for (const ZoneRef* ref = request_.preferred; ref->zone != nullptr;
+  for (const ZoneRef* ref = request_.preferred;
+       no_progress_loops_ <= kMaxReclaimRetries && ref->zone != nullptr;
        ref = request_.next_from(ref + 1)) {
     const Zone& zone = *ref->zone;
     const std::uint64_t reclaimable = allocator_.helpers_.reclaimable_pages(zone);
@@ -159,7 +168,8 @@ bool SlowPath::should_retry_reclaim() {
                                zone.watermark[index_of(Watermark::kMin)].get()};
     if (watermark_ok(zone, query, available)) return true;
   }
-  return false;
+  // Before a victim is sought, the highatomic reserve goes.
+  return allocator_.mobility_.unreserve_highatomic(request_, true);
 }
 
 bool SlowPath::should_retry_compaction() {
@@ -197,8 +207,8 @@ SlowPath::State SlowPath::kill() {
 SlowPath::State SlowPath::no_page() {
   if (!any(request_.gfp & Gfp::kNoFail) || !may_reclaim()) return State::kFail;
   // It must not fail: a little of the reserves, then around again.
-  AllocFlags harder = flags_;
-  harder.set(AllocFlags::kHarder);
+  AllocFlags harder{Watermark::kMin};
+  harder.set(AllocFlags::kMinReserve);
   page_ = allocator_.get_page_from_freelist(request_, harder);
   if (page_ != nullptr) return State::kDone;
   allocator_.host_.yield();

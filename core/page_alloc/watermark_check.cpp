@@ -7,34 +7,44 @@ namespace {
 // reserve unless it may use that. An overestimate that spares a search.
 std::int64_t unusable(const Zone& zone, const WatermarkQuery& query) {
   std::int64_t pages = static_cast<std::int64_t>(query.order.pages().raw()) - 1;
-  if (!query.flags.has_any(AllocFlags::kHarder | AllocFlags::kOom))
+  if (!query.flags.has_any(AllocFlags::kReserves))
     pages += zone.nr_reserved_highatomic.get();
   return pages;
 }
 
-bool has_block(const Zone& zone, const WatermarkQuery& query) QUIRE_NO_THREAD_SAFETY_ANALYSIS {
-  const bool harder = query.flags.has_any(AllocFlags::kHarder | AllocFlags::kOom);
-  for (unsigned o = query.order.raw(); o <= Order::kMax; ++o) {
-    const FreeArea& area = zone.free_area[o];
-    for (unsigned type = 0; type < kPcpTypes; ++type)
-      if (!area.lists[type].empty_racy()) return true;
-    if (harder && !area.lists[index_of(MigrateType::kHighAtomic)].empty_racy()) return true;
-  }
+bool has_reserved_block(const Zone& zone, Order order) QUIRE_NO_THREAD_SAFETY_ANALYSIS {
+  for (unsigned o = order.raw(); o <= Order::kMax; ++o)
+    if (!zone.free_area.data()[o].lists[index_of(MigrateType::kHighAtomic)].empty_racy())
+      return true;
   return false;
 }
 
 }  // namespace
 
+bool has_free_block(const Zone& zone, Order order) QUIRE_NO_THREAD_SAFETY_ANALYSIS {
+  for (const FreeArea* area = zone.free_area.data() + order.raw();
+       area <= zone.free_area.data() + Order::kMax; ++area) {
+    const PageList* const lists = area->lists.data();
+    if (!lists[index_of(MigrateType::kMovable)].empty_racy() ||
+        !lists[index_of(MigrateType::kUnmovable)].empty_racy() ||
+        !lists[index_of(MigrateType::kReclaimable)].empty_racy())
+      return true;
+  }
+  return false;
+}
+
 bool watermark_ok(const Zone& zone, const WatermarkQuery& query, std::int64_t free_pages) {
   std::int64_t min = query.mark;
-  if (query.flags.has(AllocFlags::kHigh)) min -= min / 2;
-  if (query.flags.has(AllocFlags::kOom))
+  if (query.flags.has(AllocFlags::kMinReserve)) {
     min -= min / 2;
-  else if (query.flags.has(AllocFlags::kHarder))
-    min -= min / 4;
+    if (query.flags.has(AllocFlags::kNonBlock)) min -= min / 4;
+  }
+  if (query.flags.has(AllocFlags::kOom)) min -= min / 2;
   const std::int64_t usable = free_pages - unusable(zone, query);
   if (usable <= min + zone.lowmem_reserve[index_of(query.highest)].get()) return false;
-  return query.order == Order{0} || has_block(zone, query);
+  if (query.order == Order{0} || has_free_block(zone, query.order)) return true;
+  return query.flags.has_any(AllocFlags::kHighAtomic | AllocFlags::kOom) &&
+         has_reserved_block(zone, query.order);
 }
 
 bool watermark_fast(const Zone& zone, const WatermarkQuery& query, Gfp gfp) {

@@ -20,6 +20,9 @@ struct WatermarkQuery {
   std::int64_t mark = 0;
 };
 
+// Whether a block of `order` or larger lies on the lists that every request may take from.
+bool has_free_block(const Zone& zone, Order order);
+
 // The exact check against `free_pages`.
 bool watermark_ok(const Zone& zone, const WatermarkQuery& query, std::int64_t free_pages);
 

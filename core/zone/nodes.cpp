@@ -9,6 +9,7 @@ void place_zone(Zone& zone, const NodeLayout& layout, unsigned number) {
   const ZoneLayout& from = layout.zones[index_of(zone.type)];
   zone.node = layout.id;
   zone.page_bits = number << PageWord::kZoneShift;
+  zone.percpu_offset = percpu_zone_offset(number);
   zone.span = from.span;
   zone.present = from.present;
 }
@@ -43,15 +44,10 @@ Result<void> Nodes::init(Arena& arena, ArchProfile arch, const NumaInfo& numa,
 }
 
 Result<void> Nodes::make_percpu_areas(Arena& arena) {
-  std::uint32_t size = sizeof(PerCpuEvents);
+  std::uint32_t size = percpu_zone_offset(static_cast<unsigned>(zone_by_number_.size()));
   for (Node& node : nodes_) {
-    if (!node.online) continue;
     node.percpu_offset = size;
     size += sizeof(PerCpuNode);
-    for (Zone& zone : node.zones) {
-      zone.percpu_offset = size;
-      size += sizeof(PerCpuZone);
-    }
   }
   QUIRE_TRY_ASSIGN(areas, arena.make_array<std::byte*>(cpu_nodes_.size()));
   areas_ = areas;

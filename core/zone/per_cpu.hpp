@@ -1,11 +1,11 @@
 // What each CPU keeps for itself: its set of free pages of every zone (pcp), the parts of the zone
 // and node counters that it has not folded yet, and its event counters.
 //
-// Layout    The per-CPU area begins with PerCpuEvents; each zone's PerCpuZone and each node's
-//           PerCpuNode lie at an offset that the zone and the node know.
-// Locking   The CPU's owner writes counters, anyone reads them. PerCpuPages has a try-lock, as
-//           Linux 6.1's has, so that another CPU can drain it: who does not get it goes to the
-//           zone instead of waiting.
+// Layout    The per-CPU area begins with PerCpuEvents; then come a PerCpuZone for every zone, by
+//           the number that page words name, and a PerCpuNode for every node.
+// Locking   The CPU's owner writes counters, anyone reads them. PerCpuPages has a lock that its CPU
+//           only tries, as Linux 6.1's has, so that another CPU can drain it: an owner that does
+//           not get it goes to the zone instead of waiting.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 #include "base/base.hpp"
 #include "host/host.hpp"
 #include "memmap/memmap.hpp"
+#include "zone/pcp_lock.hpp"
 #include "zone/vm_items.hpp"
 
 namespace quire {
@@ -60,33 +61,48 @@ constexpr Order order_of_pcp_list(unsigned index) {
   return index >= kPcpLowLists ? kPageblockOrder : Order{index / kPcpTypes};
 }
 
-class QUIRE_CAPABILITY("pcp") PcpLock {
- public:
-  bool try_lock() QUIRE_TRY_ACQUIRE(true) {
-    return word_.exchange(1, std::memory_order_acquire) == 0;
-  }
-  // For draining: the owner never keeps it long.
-  void lock() QUIRE_ACQUIRE() {
-    while (!try_lock()) Arch::cpu_relax();
-  }
-  void unlock() QUIRE_RELEASE() { word_.store(0, std::memory_order_release); }
+// The single pages that were freed last, at hand without touching their links: the front of the
+// list of their type, the newest on top.
+struct HotPages {
+  static constexpr std::uint32_t kCapacity = 31;
 
- private:
-  std::atomic<std::uint32_t> word_ = 0;
+  std::uint16_t count = 0;
+  std::uint16_t limit = 0;  // how many there may be before the set must be looked at
+  std::array<Page*, kCapacity> pages{};
 };
+static_assert(sizeof(HotPages) == 256);  // the hot paths find one by a shift
 
-// One CPU's pages of one zone. Hot paths count in it what they do; readers add that to the
-// counters of its name (zone/vmstat.hpp).
+// One CPU's pages of one zone. Hot paths touch `hot` and `served` alone; the rest is kept so that
+// everything they leave out follows from those.
 struct PerCpuPages {
   PcpLock lock;
-  std::int32_t count QUIRE_GUARDED_BY(lock) = 0;  // pages on all lists
+  std::int32_t listed QUIRE_GUARDED_BY(lock) = 0;  // pages on `lists`
+  std::uint8_t free_factor QUIRE_GUARDED_BY(lock) = 0;  // log2 by which a flush exceeds batch
+  bool ample QUIRE_GUARDED_BY(lock) = false;  // limits are as high as hot pages have room
+  std::uint64_t served QUIRE_GUARDED_BY(lock) = 0;  // single pages that the shortest path took
+  std::int64_t moved QUIRE_GUARDED_BY(lock) = 0;    // pages that left otherwise, less refills
+  std::array<HotPages, kPcpTypes> hot QUIRE_GUARDED_BY(lock);
+  std::array<PageList, kPcpLists> lists QUIRE_GUARDED_BY(lock);
   std::atomic<std::int32_t> high = 0;   // count at which pages go back to the zone; 0: keep none
   std::atomic<std::int32_t> batch = 1;  // pages moved to or from the zone at a time
-  std::uint8_t free_factor QUIRE_GUARDED_BY(lock) = 0;  // log2 by which a flush exceeds batch
-  // Single pages handed out by the shortest path, to a CPU of another node and of this one.
-  std::array<std::uint64_t, 2> served QUIRE_GUARDED_BY(lock){};
-  std::uint64_t freed QUIRE_GUARDED_BY(lock) = 0;  // pages put on the lists
-  std::array<PageList, kPcpLists> lists QUIRE_GUARDED_BY(lock);
+
+  // Pages in the set.
+  [[nodiscard]] std::int32_t count() const QUIRE_REQUIRES(lock) {
+    return listed + hot[0].count + hot[1].count + hot[2].count;
+  }
+  // The same without the lock, for readers who can live with a moment's disagreement.
+  [[nodiscard]] std::int32_t count_racy() const QUIRE_NO_THREAD_SAFETY_ANALYSIS {
+    std::int32_t pages = __atomic_load_n(&listed, __ATOMIC_RELAXED);
+    for (const HotPages& of_type : hot) pages += __atomic_load_n(&of_type.count, __ATOMIC_RELAXED);
+    return pages;
+  }
+  // Pages ever put here.
+  [[nodiscard]] std::uint64_t freed() const QUIRE_REQUIRES(lock) {
+    return served + static_cast<std::uint64_t>(moved + count());
+  }
+  // Sets the limits of hot pages, so that count() reaches `high` only where it is looked at.
+  // Whoever changed anything but hot pages calls it before it gives the lock back.
+  void set_limits() QUIRE_REQUIRES(lock);
 };
 
 struct alignas(64) PerCpuZone {
@@ -103,10 +119,30 @@ struct alignas(64) PerCpuEvents {
   std::array<LocalCounter, kCountOf<VmEvent>> counts;
 };
 
+inline void PerCpuPages::set_limits() {
+  constexpr std::int32_t kAmple = kPcpTypes * HotPages::kCapacity;
+  const std::int32_t room = high.load(std::memory_order_relaxed) - 1 - count();
+  if (ample && room >= kAmple && free_factor == 0) return;
+  ample = room >= kAmple && free_factor == 0;
+  // free_factor falls with each allocation and counts in each flush: nothing may pass it by.
+  const bool look_always = room <= 0 || free_factor != 0;
+  const auto share = static_cast<std::uint32_t>(look_always ? 0 : room / std::int32_t{kPcpTypes});
+  for (HotPages& of_type : hot)
+    of_type.limit = static_cast<std::uint16_t>(
+        min_of(HotPages::kCapacity, of_type.count + share));
+}
+
 // The part of a per-CPU area that lies at `offset`.
 template <class T>
 T& percpu_at(std::byte* area, std::uint32_t offset) {
   return *reinterpret_cast<T*>(area + offset);
+}
+
+constexpr std::uint32_t percpu_zone_offset(unsigned zone_number) {
+  return static_cast<std::uint32_t>(sizeof(PerCpuEvents) + zone_number * sizeof(PerCpuZone));
+}
+inline PerCpuZone& percpu_zone(std::byte* area, unsigned zone_number) {
+  return percpu_at<PerCpuZone>(area, percpu_zone_offset(zone_number));
 }
 
 }  // namespace quire

@@ -132,7 +132,10 @@ void setup_pagesets(Nodes& nodes, const Tunables& tunables) {
     for (unsigned cpu = 0; cpu < nodes.cpu_count(); ++cpu) {
       PerCpuPages& pages = nodes.percpu(zone, CpuId{static_cast<std::uint16_t>(cpu)}).pages;
       pages.batch.store(batch, std::memory_order_relaxed);
+      pages.lock.claim(*Arch::current()->host);
       pages.high.store(high, std::memory_order_relaxed);
+      pages.set_limits();
+      pages.lock.release();
     }
   });
 }

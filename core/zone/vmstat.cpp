@@ -9,14 +9,13 @@ std::uint64_t not_negative(std::int64_t value) {
 
 // What the hot paths of one set have counted.
 struct HotCounts {
-  std::uint64_t served_remote;
-  std::uint64_t served_local;
+  std::uint64_t served;
   std::uint64_t freed;
 };
 HotCounts hot_counts(PerCpuPages& pages) {
-  pages.lock.lock();
-  const HotCounts counts{pages.served[0], pages.served[1], pages.freed};
-  pages.lock.unlock();
+  pages.lock.claim(*Arch::current()->host);
+  const HotCounts counts{pages.served, pages.freed()};
+  pages.lock.release();
   return counts;
 }
 
@@ -78,10 +77,9 @@ std::uint64_t numa_state(const Nodes& nodes, const Zone& zone, NumaItem item) {
   for (unsigned cpu = 0; cpu < nodes.cpu_count(); ++cpu) {
     PerCpuZone& own = nodes.percpu(zone, CpuId{static_cast<std::uint16_t>(cpu)});
     sum += own.numa[index_of(item)].read();
-    const HotCounts hot = hot_counts(own.pages);
-    if (item == NumaItem::kNumaHit) sum += hot.served_remote + hot.served_local;
-    if (item == NumaItem::kNumaLocal) sum += hot.served_local;
-    if (item == NumaItem::kNumaOther) sum += hot.served_remote;
+    const bool local = nodes.node_of(CpuId{static_cast<std::uint16_t>(cpu)}) == zone.node;
+    const NumaItem where = local ? NumaItem::kNumaLocal : NumaItem::kNumaOther;
+    if (item == NumaItem::kNumaHit || item == where) sum += hot_counts(own.pages).served;
   }
   return sum;
 }
@@ -102,7 +100,7 @@ std::uint64_t event_count(const Nodes& nodes, VmEvent event) {
       const bool allocations = event == for_zone(VmEvent::kPgalloc, zone.type);
       if (!allocations && event != VmEvent::kPgfree) return;
       const HotCounts hot = hot_counts(nodes.percpu(zone, cpu).pages);
-      sum += allocations ? hot.served_remote + hot.served_local : hot.freed;
+      sum += allocations ? hot.served : hot.freed;
     });
   }
   return sum;

@@ -1,0 +1,73 @@
+// The shortest paths: one page out of, or into, the current CPU's own set. Everything that Linux's
+// path decides is decided here too, from words that slower paths keep ready:
+//
+//   may the zone be used at all     Route: the request's first zone and its threshold, in which
+//                                   watermark, boost, protection and reserves are summed up
+//   does the request ask for more   Task::whole_path_gfp
+//   must pages be cleared, checked  Zone::hooked: the threshold cannot be met; plain_word_
+//   are there too many              HotPages::limit
+//   counters                        PerCpuPages::served, folded in by readers
+//
+// Cost  docs/PERFORMANCE.md: page.order0_pair.
+#pragma once
+
+#include "page_alloc/page_allocator.hpp"
+
+namespace quire {
+
+[[gnu::always_inline]] inline Page* PageAllocator::allocate_page(Gfp gfp, NodeId node) {
+  const CpuContext& cpu = *Arch::current();
+  const Route& route = routes_[route_of(gfp, node)];
+  if ((raw(gfp) & cpu.task->whole_path_gfp()) == 0 &&
+      route.zone->free_pages() > route.low->get()) [[likely]] {
+    PerCpuPages& set = percpu_at<PerCpuZone>(cpu.percpu, route.zone->percpu_offset).pages;
+    if (set.lock.try_lock()) [[likely]] {
+      HotPages& hot = set.hot.data()[index_of(mobility_.type_of(gfp))];
+      if (hot.count != 0) [[likely]] {
+        Page* const page = hot.pages.data()[--hot.count];
+        ++set.served;
+        set.lock.unlock();
+        page->references = 1;
+        return page;
+      }
+      set.lock.unlock();
+    }
+  }
+  return allocate_block(gfp, Order{0}, node);
+}
+
+[[gnu::always_inline]] inline void PageAllocator::free_page(Page& page) {
+  const PageWord word = page.word;
+  const MigrateType type = pageblocks_.get(raw(array_.index_of(page)));
+  if (word.without_zone() == plain_word_ && page.references == 1 && is_mergeable(type))
+      [[likely]] {
+    PerCpuPages& set = percpu_zone(Arch::current()->percpu, word.zone()).pages;
+    if (set.lock.try_lock()) [[likely]] {
+      HotPages& hot = set.hot.data()[index_of(type)];
+      const std::uint32_t slot = hot.count;
+      if (slot < hot.limit) [[likely]] {
+        page.references = 0;
+        page.list_type = type;
+        hot.pages.data()[slot] = &page;
+        hot.count = static_cast<std::uint16_t>(slot + 1);
+        set.lock.unlock();
+        return;
+      }
+      set.lock.unlock();
+    }
+  }
+  free_checked(page, Order{0});
+}
+
+inline Page* PageAllocator::allocate(Gfp gfp, Order order, NodeId node) {
+  return order == Order{0} ? allocate_page(gfp, node) : allocate_block(gfp, order, node);
+}
+
+inline void PageAllocator::free(Page& page, Order order) {
+  if (order == Order{0})
+    free_page(page);
+  else
+    free_checked(page, order);
+}
+
+}  // namespace quire
