@@ -73,6 +73,16 @@ CpuClaim::CpuClaim(std::shared_ptr<State> state, CpuContext& cpu)
   Arch::set_current(cpu_);
 }
 
+CpuClaim::CpuClaim(std::shared_ptr<State> state)
+    : state_(std::move(state)), cpu_(&state_->cpus.back()), previous_(Arch::current()),
+      shared_(true) {
+  std::unique_lock guard(state_->mutex);
+  state_->cpu_freed.wait(guard, [&] { return !state_->owned.back(); });
+  ++state_->sharers;
+}
+
+CpuClaim CpuClaim::share(CpuPool& pool) { return CpuClaim(pool.state_); }
+
 CpuClaim::CpuClaim(CpuClaim&& other) noexcept
     : state_(std::move(other.state_)), cpu_(other.cpu_), previous_(other.previous_),
       uses_(other.uses_), shared_(other.shared_) {}
@@ -153,6 +163,12 @@ Result<void> attach_thread(CpuPool& pool, std::optional<CpuId> cpu) {
   Result<CpuClaim> claim = CpuClaim::of(pool, *cpu);
   if (!claim.has_value()) return claim.error();
   claims.push_back(std::make_unique<CpuClaim>(std::move(*claim)));
+  return {};
+}
+
+Result<void> attach_thread_sharing(CpuPool& pool) {
+  if (thread_claim(pool) != nullptr) return Errno::kExists;
+  thread_claims.claims.push_back(std::make_unique<CpuClaim>(CpuClaim::share(pool)));
   return {};
 }
 

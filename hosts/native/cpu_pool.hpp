@@ -50,6 +50,8 @@ class CpuClaim {
   explicit CpuClaim(CpuPool& pool);
   // The CPU of that number, alone.
   static Result<CpuClaim> of(CpuPool& pool, CpuId cpu);
+  // The overflow CPU, to share with whoever else does; waits while it is owned.
+  static CpuClaim share(CpuPool& pool);
 
   ~CpuClaim();
   CpuClaim(CpuClaim&& other) noexcept;
@@ -67,6 +69,7 @@ class CpuClaim {
   using State = CpuPool::State;
 
   CpuClaim(std::shared_ptr<State> state, CpuContext& cpu);
+  explicit CpuClaim(std::shared_ptr<State> state);
   void enter();
   void leave();
   void release_locked();
@@ -100,6 +103,8 @@ class CpuUse {
 // A claim that the thread itself holds, for callers without a scope of their own (a C API): it ends
 // at detach_thread(), or drained when the thread dies. kExists when there is one already.
 Result<void> attach_thread(CpuPool& pool, std::optional<CpuId> cpu = std::nullopt);
+// The same with the overflow CPU, which stays shared.
+Result<void> attach_thread_sharing(CpuPool& pool);
 void detach_thread(CpuPool& pool);
 // Null when the thread is not attached.
 CpuClaim* thread_claim(const CpuPool& pool);

@@ -9,10 +9,10 @@
 // Clocks     now_ns() is the clock of the CPU that the caller runs on. Time passes by advance_ns(),
 //            by the cost of a yield, and when every task of a CPU sleeps. Outside of tasks now_ns()
 //            is the time up to which the host has run.
-// Exploring  With SimOptions::explore a CPU is chosen whatever its clock is, and yield() and preempt
-//            points may stop a task in the middle of anything, with spinlocks held: it keeps its
-//            CPU while others run. So seeds explore races between CPUs. Tasks of one CPU take
-//            turns only where one sleeps, ends or gives way.
+// Exploring  With SimOptions::explore a CPU is chosen whatever its clock is, and yield() and
+//            preempt points may stop a task in the middle of anything, with spinlocks held: it
+//            keeps its CPU while others run. So seeds explore races between CPUs. Tasks of one CPU
+//            take turns only where one sleeps, ends or gives way.
 // Ownership  The host outlives its machines. Tasks that have not ended when it ends are dropped
 //            without unwinding. A body must not throw.
 // Locking    One thread at a time. Hosts on different threads have nothing in common.
