@@ -18,15 +18,6 @@ Result<void> for_each_mapped_span(MemoryModel model, const Layout& layout, Visit
   return {};
 }
 
-// Pages of DMA that the boot itself has taken.
-PageCount dma_reserve(const Nodes& nodes, const BootPlan& plan) {
-  PageCount taken;
-  nodes.for_each_populated([&](const Zone& zone) {
-    if (zone.type == ZoneType::kDma) taken += zone.present - plan.managed_in(zone.node, zone.type);
-  });
-  return taken;
-}
-
 // The highest zone that memory policies apply to: of what is there, the last before Movable.
 ZoneType policy_zone(const Nodes& nodes) {
   ZoneType highest = ZoneType::kDma;
@@ -51,7 +42,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
 
   const OnCpu boot_cpu(cpus_.front());
-  QUIRE_TRY(make_zonelists(spec.profile.memmap_bytes));
+  QUIRE_TRY(make_zonelists());
   release_free_pages();
   size_reserves();
   open_proc(spec);
@@ -109,7 +100,7 @@ Result<void> Machine::bring_up_cpus() {
   return {};
 }
 
-Result<void> Machine::make_zonelists(Bytes memmap_bytes) {
+Result<void> Machine::make_zonelists() {
   QUIRE_TRY(reserve_zonelists(nodes_, arena_));
   build_zonelists(nodes_, plan_->numa());
   QUIRE_TRY(pages_->reserve_routes(arena_));
@@ -122,7 +113,9 @@ Result<void> Machine::make_zonelists(Bytes memmap_bytes) {
     for (std::size_t i = 0; i < node.fallback_length; ++i)
       line->dec(index_of(node.fallback_order[i])).ch(' ');
   }
-  const std::uint64_t total = estimated_pages(nodes_, memmap_bytes, dma_reserve(nodes_, *plan_));
+  std::uint64_t total = 0;
+  for (const NodeLayout& node : plan_->layout().nodes)
+    for (const ZoneLayout& zone : node.zones) total += zone.first_guess.raw();
   // One pageblock a migrate type is the least that grouping makes sense with.
   constexpr unsigned kTypesInUse = 5;
   pages_->mobility().set_grouping_disabled(total < kPageblockPages.raw() * kTypesInUse);
@@ -134,20 +127,16 @@ Result<void> Machine::make_zonelists(Bytes memmap_bytes) {
   return {};
 }
 
-void Machine::release(PfnRange pages) {
-  nodes_.for_each_populated([&](Zone& zone) {
+// Spans of nodes may interleave, so a range goes to the zones of its own node.
+void Machine::release(PfnRange pages, NodeId node) {
+  for (Zone& zone : nodes_.node(node).zones) {
     const PfnRange part = pages.intersect(zone.span);
     if (!part.empty()) pages_->release(zone, part);
-  });
+  }
 }
 
 void Machine::release_free_pages() {
-  plan_->for_each_free_pages([&](PfnRange pages, NodeId node) {
-    for (Zone& zone : nodes_.node(node).zones) {
-      const PfnRange part = pages.intersect(zone.span);
-      if (!part.empty()) pages_->release(zone, part);
-    }
-  });
+  plan_->for_each_free_pages([&](PfnRange pages, NodeId node) { release(pages, node); });
 }
 
 // Everything that follows from how many pages there are to manage by now.
@@ -201,7 +190,10 @@ void Machine::release_late_pages() {
     LogLine(host_)->str("Freeing ").str(late.name.empty() ? "unused kernel image" : late.name)
         .str(" memory: ")
         .dec(in_kib(late.range.length())).ch('K');
-    release(late.range);
+    for (const MemblockRegion& region : plan_->memblock().memory().regions()) {
+      const PfnRange ram{pfn_up(region.base), pfn_down(region.end())};
+      release(late.range.intersect(ram), region.node);
+    }
     if (!plan_->free_late(late.range)) QUIRE_PANIC("a late range was not reserved");
   }
 }

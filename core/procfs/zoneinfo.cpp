@@ -55,7 +55,10 @@ void show_pagesets(const ProcSources& from, const Zone& zone, Text& out) {
     const CpuId id{static_cast<std::uint16_t>(cpu)};
     PerCpuPages& pages = from.nodes.percpu(zone, id).pages;
     out.str("\n    cpu: ").dec(cpu);
-    out.str("\n              count: ").sdec(pages.count_racy());
+    pages.lock.claim(*Arch::current()->host);
+    const std::int32_t count = pages.count();
+    pages.lock.release();
+    out.str("\n              count: ").sdec(count);
     out.str("\n              high:  ").sdec(pages.high.load(std::memory_order_relaxed));
     out.str("\n              batch: ").sdec(pages.batch.load(std::memory_order_relaxed));
     out.str("\n  vm stats threshold: ").sdec(zone.stat_threshold.get());

@@ -76,13 +76,6 @@ unsigned Nodes::cpu_count(NodeId id) const {
   return count;
 }
 
-Zone* Nodes::zone_of(Pfn pfn) const {
-  for (Node& node : nodes_)
-    for (Zone& zone : node.zones)
-      if (zone.span.contains(pfn)) return &zone;
-  return nullptr;
-}
-
 std::uint64_t Nodes::managed_pages() const {
   std::uint64_t pages = 0;
   for_each_populated([&](const Zone& zone) { pages += zone.managed_pages(); });

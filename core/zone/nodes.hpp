@@ -28,9 +28,6 @@ class Nodes {
   [[nodiscard]] ArchProfile arch() const { return arch_; }
   // The zone that the first page of a block names.
   [[nodiscard]] Zone& zone_of(PageWord word) const { return *zone_by_number_[word.zone()]; }
-  [[nodiscard]] Zone* const* zones_by_number() const { return zone_by_number_.data(); }
-  // The populated zone whose span holds `pfn`, or null.
-  [[nodiscard]] Zone* zone_of(Pfn pfn) const;
 
   [[nodiscard]] unsigned cpu_count() const { return static_cast<unsigned>(cpu_nodes_.size()); }
   [[nodiscard]] unsigned cpu_count(NodeId id) const;
@@ -40,7 +37,7 @@ class Nodes {
     return percpu_at<PerCpuZone>(percpu_area(cpu), zone.percpu_offset);
   }
 
-  // Pages under management; of every zone, or of zones below HighMem.
+  // Pages under management, of every zone.
   [[nodiscard]] std::uint64_t managed_pages() const;
 
   // Visits every zone that has pages, in order of node and zone.

@@ -90,12 +90,6 @@ struct PerCpuPages {
   [[nodiscard]] std::int32_t count() const QUIRE_REQUIRES(lock) {
     return listed + hot[0].count + hot[1].count + hot[2].count;
   }
-  // The same without the lock, for readers who can live with a moment's disagreement.
-  [[nodiscard]] std::int32_t count_racy() const QUIRE_NO_THREAD_SAFETY_ANALYSIS {
-    std::int32_t pages = __atomic_load_n(&listed, __ATOMIC_RELAXED);
-    for (const HotPages& of_type : hot) pages += __atomic_load_n(&of_type.count, __ATOMIC_RELAXED);
-    return pages;
-  }
   // Pages ever put here.
   [[nodiscard]] std::uint64_t freed() const QUIRE_REQUIRES(lock) {
     return served + static_cast<std::uint64_t>(moved + count());
@@ -124,12 +118,13 @@ inline void PerCpuPages::set_limits() {
   const std::int32_t room = high.load(std::memory_order_relaxed) - 1 - count();
   if (ample && room >= kAmple && free_factor == 0) return;
   ample = room >= kAmple && free_factor == 0;
-  // free_factor falls with each allocation and counts in each flush: nothing may pass it by.
-  const bool look_always = room <= 0 || free_factor != 0;
+  // free_factor falls with each allocation and counts in each flush: nothing may pass it by, so
+  // that there are no hot pages then.
+  const bool look_always = room < 0 || free_factor != 0;
   const auto share = static_cast<std::uint32_t>(look_always ? 0 : room / std::int32_t{kPcpTypes});
   for (HotPages& of_type : hot)
     of_type.limit = static_cast<std::uint16_t>(
-        min_of(HotPages::kCapacity, of_type.count + share));
+        look_always ? 0 : min_of(HotPages::kCapacity, of_type.count + share));
 }
 
 // The part of a per-CPU area that lies at `offset`.

@@ -98,19 +98,4 @@ void build_zonelists(Nodes& nodes, const NumaInfo& numa) {
     if (node.online) build_for(node, nodes, numa, load);
 }
 
-std::uint64_t estimated_pages(const Nodes& nodes, Bytes memmap_bytes, PageCount dma_reserve) {
-  std::uint64_t total = 0;
-  nodes.for_each_populated([&](const Zone& zone) {
-    const std::uint64_t spanned = zone.span.length().raw();
-    std::uint64_t pages = zone.present.raw();
-    // Large holes cost no memory map; small ones do.
-    const std::uint64_t mapped = spanned > pages + pages / 16 ? pages : spanned;
-    const std::uint64_t map = pages_to_hold(memmap_bytes * mapped).raw();
-    if (zone.type != ZoneType::kHighMem && map <= pages) pages -= map;
-    if (zone.type == ZoneType::kDma && pages > dma_reserve.raw()) pages -= dma_reserve.raw();
-    total += pages;
-  });
-  return total;
-}
-
 }  // namespace quire

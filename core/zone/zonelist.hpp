@@ -18,9 +18,4 @@ Result<void> reserve_zonelists(Nodes& nodes, Arena& arena);
 // (Re)builds all zonelists. `numa` gives the distances.
 void build_zonelists(Nodes& nodes, const NumaInfo& numa);
 
-// Pages that will be managed as far as anyone can tell before the page allocator exists: what is
-// present, less the memory map with `memmap_bytes` a page and what of DMA is reserved ("Total
-// pages" of the boot log).
-std::uint64_t estimated_pages(const Nodes& nodes, Bytes memmap_bytes, PageCount dma_reserve);
-
 }  // namespace quire
