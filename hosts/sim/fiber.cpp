@@ -49,7 +49,8 @@ void after_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] const void
 #endif
 }
 
-// What ran there before may have been dropped in the middle, with its frames marked.
+// What ran there may have been dropped in the middle, and AddressSanitizer marks frames even where
+// other memory is mapped later.
 void unmark_frames([[maybe_unused]] const FiberStack& stack) {
 #ifdef QUIRE_FIBER_ASAN
   __asan_unpoison_memory_region(stack.bottom(), stack.size());
@@ -101,7 +102,9 @@ FiberStack::FiberStack(std::size_t size) {
 }
 
 FiberStack::~FiberStack() {
-  if (memory_ != nullptr) ::munmap(memory_, mapped_);
+  if (memory_ == nullptr) return;
+  unmark_frames(*this);
+  ::munmap(memory_, mapped_);
 }
 
 std::byte* FiberStack::bottom() const { return memory_ + page_size(); }
