@@ -25,7 +25,9 @@ void compare_lists(const std::string& what, const std::vector<std::string>& linu
 class FactsComparer {
  public:
   FactsComparer(const BootFacts& linux, BootedMachine& here, Comparison& comparison)
-      : linux_(linux), here_(here), layout_(here.machine().plan().layout()),
+      : linux_(linux),
+        here_(here),
+        layout_(here.machine().plan().layout()),
         comparison_(comparison) {}
 
   void run() {
@@ -58,8 +60,8 @@ class FactsComparer {
       const PfnRange pages = layout_.zone_limits[type];
       if (pages.empty()) continue;
       const PhysRange range{address_of(pages.start), address_of(pages.end)};
-      ours.push_back(fmt::format("{} {}", name_of(static_cast<ZoneType>(type)),
-                                 format_range(range)));
+      ours.push_back(
+          fmt::format("{} {}", name_of(static_cast<ZoneType>(type)), format_range(range)));
     }
     compare_lists("zone range", theirs, ours, comparison_);
   }
@@ -79,8 +81,7 @@ class FactsComparer {
   void movable_starts() {
     for (std::size_t node = 0; node < layout_.movable_start.size(); ++node) {
       const auto found = linux_.movable_zone_start.find(std::to_string(node));
-      const std::uint64_t theirs =
-          found == linux_.movable_zone_start.end() ? 0 : found->second;
+      const std::uint64_t theirs = found == linux_.movable_zone_start.end() ? 0 : found->second;
       comparison_.compare(fmt::format("start of ZONE_MOVABLE on node {}", node),
                           fmt::format("{:#x}", theirs),
                           fmt::format("{:#x}", address_of(layout_.movable_start[node]).raw()));
@@ -152,7 +153,8 @@ class FactsComparer {
   void distances(const std::vector<unsigned>& online) {
     if (linux_.distance.empty()) return;
     std::vector<std::string> theirs, ours;
-    for (const auto& row : linux_.distance) theirs.push_back(fmt::format("{}", fmt::join(row, " ")));
+    for (const auto& row : linux_.distance)
+      theirs.push_back(fmt::format("{}", fmt::join(row, " ")));
     for (const unsigned from : online) {
       std::vector<unsigned> row;
       for (const unsigned to : online) {

@@ -11,6 +11,13 @@ class StringSink final : public TextSink {
   std::string text;
 };
 
+// The log's last line is that the boot failed; the one before says why.
+std::string_view reason(const std::vector<std::string>& log) {
+  for (auto line = log.rbegin(); line != log.rend(); ++line)
+    if (!line->starts_with("boot failed")) return *line;
+  return "no reason in its log";
+}
+
 class FileCollector final : public PathVisitor {
  public:
   void visit(std::string_view path, std::uint16_t mode) override {
@@ -27,10 +34,8 @@ std::expected<std::unique_ptr<BootedMachine>, std::string> BootedMachine::boot(
   const MachineSpec spec = file.spec();
   const Result<void> result = booted->machine_.boot(spec);
   if (result.has_value()) return booted;
-  const auto& log = booted->log();
-  return std::unexpected(fmt::format("the machine does not boot ({}){}{}",
-                                     name_of(result.error()), log.empty() ? "" : ": ",
-                                     log.empty() ? "" : log.back()));
+  return std::unexpected(fmt::format("the machine does not boot: {} ({})", reason(booted->log()),
+                                     name_of(result.error())));
 }
 
 Result<std::string> BootedMachine::read(std::string_view path) {

@@ -44,8 +44,8 @@ class FileComparer {
     for (const Row& row : linux) {
       const auto found = places.find(row.name);
       if (found == places.end()) {
-        comparison_.differ(fmt::format("{}: {} is there in Linux, missing here", files_.name,
-                                       row.name));
+        comparison_.differ(
+            fmt::format("{}: {} is there in Linux, missing here", files_.name, row.name));
         continue;
       }
       if (found->second < last)
@@ -56,8 +56,8 @@ class FileComparer {
     }
     for (const Row& row : here)
       if (places.contains(row.name))
-        comparison_.differ(fmt::format("{}: {} is there here, not in Linux", files_.name,
-                                       row.name));
+        comparison_.differ(
+            fmt::format("{}: {} is there here, not in Linux", files_.name, row.name));
     comparison_.expect(files_.linux.ends_with('\n') == files_.here.ends_with('\n'),
                        fmt::format("{} ends in a newline only on one side", files_.name));
   }

@@ -53,8 +53,10 @@ class CaptureRun {
     const Result<void> written = here_.write(setting.name, setting.value);
     const bool there = written.has_value() ||
                        (written.error() != Errno::kNoEntry && written.error() != Errno::kAccess);
-    comparison_.expect(there, fmt::format("{} cannot be written here, so that neither this step nor "
-                                          "those after it are compared", setting.name));
+    comparison_.expect(there,
+                       fmt::format("{} cannot be written here, so that neither this step nor "
+                                   "those after it are compared",
+                                   setting.name));
     return there;
   }
 
@@ -83,14 +85,15 @@ class CaptureRun {
     std::string text;
     std::vector<std::string> done;
     for (const Row& row : rows_of(kTunables, linux)) {
-      const std::string path = row.label.starts_with('/') ? row.label.substr(1)
-                                                          : std::string(kVmFolder) + row.label;
+      const std::string path =
+          row.label.starts_with('/') ? row.label.substr(1) : std::string(kVmFolder) + row.label;
       append(row.label, path, text);
       done.push_back(path);
     }
     for (const BootedMachine::File& file : here_.files()) {
       const bool readable = (file.mode & 0400) != 0;
-      if (file.path.starts_with(kVmFolder) && readable && std::ranges::find(done, file.path) == done.end())
+      if (file.path.starts_with(kVmFolder) && readable &&
+          std::ranges::find(done, file.path) == done.end())
         append(file.path.substr(kVmFolder.size()), file.path, text);
     }
     return text;

@@ -26,7 +26,8 @@ class StatePutter {
   Put misfit(std::uint64_t pfn, unsigned order) const {
     return std::unexpected(fmt::format(
         "zone {}: the log has a block of order {} at {:x} that is outside the zone's memory, not "
-        "aligned, or there twice", state_.name, order, pfn));
+        "aligned, or there twice",
+        state_.name, order, pfn));
   }
 
   Put put_blocks() {
@@ -53,8 +54,8 @@ class StatePutter {
   Put put_cpu(unsigned cpu, const PcpState& state) {
     const Nodes& nodes = machine_.nodes();
     if (cpu >= nodes.cpu_count()) {
-      return std::unexpected(fmt::format("the log has a CPU {}, the machine has {} CPUs", cpu,
-                                         nodes.cpu_count()));
+      return std::unexpected(
+          fmt::format("the log has a CPU {}, the machine has {} CPUs", cpu, nodes.cpu_count()));
     }
     const CpuId id{static_cast<std::uint16_t>(cpu)};
     for (const auto& [index, entries] : state.lists) {
@@ -77,8 +78,9 @@ class StatePutter {
     own.diffs[index_of(ZoneItem::kNrFreePages)].set(number("nr_free_diff"));
     zone_.stat_threshold.set(number("stat_threshold"));
     if (count == number("count")) return {};
-    return std::unexpected(fmt::format("zone {}: the lists of CPU {} hold {} pages, its count is {}",
-                                       state_.name, cpu, count, number("count")));
+    return std::unexpected(
+        fmt::format("zone {}: the lists of CPU {} hold {} pages, its count is {}", state_.name, cpu,
+                    count, number("count")));
   }
 
   Put put_fields() {
@@ -97,8 +99,7 @@ class StatePutter {
     zone_.percpu_drift_mark.set(field("drift_mark"));
     zone_.flags.store(static_cast<std::uint32_t>(field("flags")), std::memory_order_relaxed);
     zone_.managed.store(static_cast<std::uint64_t>(field("managed")), std::memory_order_relaxed);
-    zone_.stat[index_of(ZoneItem::kNrFreePages)].store(field("nr_free"),
-                                                       std::memory_order_relaxed);
+    zone_.stat[index_of(ZoneItem::kNrFreePages)].store(field("nr_free"), std::memory_order_relaxed);
     zone_.refresh_fast_low();
     return {};
   }
@@ -122,8 +123,8 @@ Zone* zone_of(Machine& machine, const ZoneState& state) {
 Put put_state(Machine& machine, const ZoneState& state) {
   Zone* const zone = zone_of(machine, state);
   if (zone == nullptr || !zone->populated()) {
-    return std::unexpected(fmt::format("the machine has no zone {} on node {}, the log has",
-                                       state.name, state.node));
+    return std::unexpected(
+        fmt::format("the machine has no zone {} on node {}, the log has", state.name, state.node));
   }
   return StatePutter(machine, *zone, state).run();
 }

@@ -35,11 +35,11 @@ std::string_view behind(std::string_view line, std::string_view part) {
 
 // What /proc/iomem calls ranges of the firmware's map and of the kernel's image.
 constexpr std::array kMemoryRanges = {
-    std::string_view{"System RAM"},    std::string_view{"Reserved"},
-    std::string_view{"Kernel code"},   std::string_view{"Kernel rodata"},
-    std::string_view{"Kernel data"},   std::string_view{"Kernel bss"},
-    std::string_view{"ACPI Tables"},   std::string_view{"ACPI Non-volatile Storage"},
-    std::string_view{"Crash kernel"},  std::string_view{"Persistent Memory"},
+    std::string_view{"System RAM"},      std::string_view{"Reserved"},
+    std::string_view{"Kernel code"},     std::string_view{"Kernel rodata"},
+    std::string_view{"Kernel data"},     std::string_view{"Kernel bss"},
+    std::string_view{"ACPI Tables"},     std::string_view{"ACPI Non-volatile Storage"},
+    std::string_view{"Crash kernel"},    std::string_view{"Persistent Memory"},
     std::string_view{"Unusable memory"}, std::string_view{"Persistent Memory (legacy)"},
 };
 
@@ -62,14 +62,30 @@ class RowMaker {
     for (number_ = 1; !text.empty(); ++number_) {
       const std::string_view line = take_line(text);
       switch (kind_) {
-        case FileKind::kZoneinfo: zoneinfo(line); break;
-        case FileKind::kBuddyinfo: buddyinfo(line); break;
-        case FileKind::kPagetypeinfo: pagetypeinfo(line); break;
-        case FileKind::kMeminfo: meminfo(line); break;
-        case FileKind::kTunables: parted(line, '='); break;
-        case FileKind::kCounters: parted(line, ' '); break;
-        case FileKind::kIomem: iomem(line); break;
-        case FileKind::kOneLine: add(std::string(file_), "", line, line); break;
+        case FileKind::kZoneinfo:
+          zoneinfo(line);
+          break;
+        case FileKind::kBuddyinfo:
+          buddyinfo(line);
+          break;
+        case FileKind::kPagetypeinfo:
+          pagetypeinfo(line);
+          break;
+        case FileKind::kMeminfo:
+          meminfo(line);
+          break;
+        case FileKind::kTunables:
+          parted(line, '=');
+          break;
+        case FileKind::kCounters:
+          parted(line, ' ');
+          break;
+        case FileKind::kIomem:
+          iomem(line);
+          break;
+        case FileKind::kOneLine:
+          add(std::string(file_), "", line, line);
+          break;
       }
     }
     return std::move(rows_);
@@ -161,9 +177,9 @@ class RowMaker {
   FileKind kind_;
   std::string prefix_;
   std::size_t number_ = 0;
-  std::string node_;   // of the zone that zoneinfo is at
+  std::string node_;  // of the zone that zoneinfo is at
   std::string zone_;
-  std::string owner_;  // of the rows that follow: the zone, a CPU of it, or the node
+  std::string owner_;        // of the rows that follow: the zone, a CPU of it, or the node
   std::uint64_t boost_ = 0;  // the zone's, which its next rows include
   std::vector<bool> open_;   // iomem's ranges that the last one lies in: whether devices
   std::vector<Row> rows_;

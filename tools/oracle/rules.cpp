@@ -96,10 +96,14 @@ const Exception* exception_for(FileKind file, const Row& row) {
 
 ColumnWidth width_of(FileKind file, const Row& row) {
   switch (file) {
-    case FileKind::kBuddyinfo: return {6};
-    case FileKind::kPagetypeinfo: return {row.label == "pageblocks" ? 12u : 6u};
-    case FileKind::kMeminfo: return {row.label.starts_with("HugePages_") ? 5u : 8u};
-    default: return {};
+    case FileKind::kBuddyinfo:
+      return {6};
+    case FileKind::kPagetypeinfo:
+      return {row.label == "pageblocks" ? 12u : 6u};
+    case FileKind::kMeminfo:
+      return {row.label.starts_with("HugePages_") ? 5u : 8u};
+    default:
+      return {};
   }
 }
 

@@ -30,25 +30,38 @@ void report(const std::expected<oracle::Comparison, std::string>& comparison, bo
 std::string_view name_of(oracle::FileKind kind) {
   using enum oracle::FileKind;
   switch (kind) {
-    case kZoneinfo: return "zoneinfo";
-    case kBuddyinfo: return "buddyinfo";
-    case kPagetypeinfo: return "pagetypeinfo";
-    case kMeminfo: return "meminfo";
-    case kCounters: return "vmstat, numastat";
-    case kIomem: return "iomem";
-    case kTunables: return "sys_vm";
-    case kOneLine: return "distance, cpulist";
+    case kZoneinfo:
+      return "zoneinfo";
+    case kBuddyinfo:
+      return "buddyinfo";
+    case kPagetypeinfo:
+      return "pagetypeinfo";
+    case kMeminfo:
+      return "meminfo";
+    case kCounters:
+      return "vmstat, numastat";
+    case kIomem:
+      return "iomem";
+    case kTunables:
+      return "sys_vm";
+    case kOneLine:
+      return "distance, cpulist";
   }
   return "";
 }
 
 std::string_view name_of(oracle::Rule rule) {
   switch (rule) {
-    case oracle::Rule::kEqual: return "equal";
-    case oracle::Rule::kValueEqual: return "equal without";
-    case oracle::Rule::kSumEqual: return "sum only";
-    case oracle::Rule::kLayoutOnly: return "layout only";
-    case oracle::Rule::kIgnored: return "not compared";
+    case oracle::Rule::kEqual:
+      return "equal";
+    case oracle::Rule::kValueEqual:
+      return "equal without";
+    case oracle::Rule::kSumEqual:
+      return "sum only";
+    case oracle::Rule::kLayoutOnly:
+      return "layout only";
+    case oracle::Rule::kIgnored:
+      return "not compared";
   }
   return "";
 }
@@ -76,7 +89,8 @@ void run_buddy(const OracleOptions& options) {
 }  // namespace
 
 void add_oracle_command(CLI::App& app) {
-  CLI::App* oracle = app.add_subcommand("oracle", "Hold Quire against what Linux was recorded to answer");
+  CLI::App* oracle =
+      app.add_subcommand("oracle", "Hold Quire against what Linux was recorded to answer");
   oracle->require_subcommand(1);
   const auto options = std::make_shared<OracleOptions>();
 

@@ -1,0 +1,61 @@
+// Runs the built tool as a user does.
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace quire::tools {
+
+inline std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// A directory of the test's own, gone with it.
+class Scratch {
+ public:
+  Scratch() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "quire-cli-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  ~Scratch() { std::filesystem::remove_all(path_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct Outcome {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+// `arguments` as a shell takes them.
+inline Outcome quire(const std::string& arguments) {
+  const Scratch scratch;
+  const std::string out = scratch.path() / "out";
+  const std::string err = scratch.path() / "err";
+  const std::string command = std::string(QUIRE_CLI) + " " + arguments + " >" + out + " 2>" + err;
+  const int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(out), text_of(err)};
+}
+
+inline std::string example(const std::string& name) {
+  return QUIRE_SOURCE_DIR "/examples/machines/" + name + ".toml";
+}
+inline std::string recording(const std::string& name) {
+  return QUIRE_TESTS_DIR "/oracle/" + name;
+}
+
+}  // namespace quire::tools
