@@ -69,6 +69,15 @@ Page* MemoryMap::page_of(Pfn pfn) const {
          (pfn.raw() & (kSectionPages.raw() - 1));
 }
 
+Page* MemoryMap::page_at(const void* pointer) const {
+  const std::uintptr_t offset =
+      reinterpret_cast<std::uintptr_t>(pointer) - reinterpret_cast<std::uintptr_t>(pages_);
+  const std::uint64_t index = offset / sizeof(Page);
+  const std::uint64_t place = index >> kSectionShift;
+  if (offset % sizeof(Page) != 0 || place >= next_place_) return nullptr;
+  return place_of(places_[place].section) == place + 1 ? pages_ + index : nullptr;
+}
+
 std::byte* MemoryMap::content_of(const Page& page) const {
   const std::uint32_t index = raw(index_of(page));
   std::byte* const content = places_[index >> kSectionShift].content;

@@ -54,11 +54,26 @@ class MemoryMap {
   }
   // Null when no section holds `pfn`.
   [[nodiscard]] Page* page_of(Pfn pfn) const;
+  // What a pointer of unknown origin points to, if that is a page of a present section; else null.
+  [[nodiscard]] Page* page_at(const void* pointer) const;
   [[nodiscard]] Pfn pfn_of(PageIndex index) const {
     return start_of(places_[raw(index) >> kSectionShift].section) +
            PageCount{raw(index) & (kSectionPages.raw() - 1)};
   }
   [[nodiscard]] Pfn pfn_of(const Page& page) const { return pfn_of(index_of(page)); }
+  // Whether `index` is that of a page in a section that has a place.
+  [[nodiscard]] bool contains(PageIndex index) const {
+    const std::uint32_t place = raw(index) >> kSectionShift;
+    return index != PageIndex::kNone && place < next_place_ &&
+           place_of(places_[place].section) == place + 1;
+  }
+
+  // Calls visit(SectionId) for each present section, in the order of their places.
+  template <class Visit>
+  void for_each_section(Visit visit) const {
+    for (std::uint32_t place = 0; place < next_place_; ++place)
+      if (place_of(places_[place].section) == place + 1) visit(places_[place].section);
+  }
 
   // Where the content of a page's frame lies, or null when frames of this machine have none.
   [[nodiscard]] std::byte* content_of(const Page& page) const;

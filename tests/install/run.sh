@@ -35,3 +35,12 @@ cc -std=c11 -Wall -Wextra -Werror "$here/use_api.c" -o "$scratch/use_c" $flags
 c++ -std=c++17 -Wall -Wextra -Werror "$here/use_api.cpp" -o "$scratch/use_cpp" $flags
 "$scratch/use_c"
 "$scratch/use_cpp"
+
+echo "the examples"
+# shellcheck disable=SC2086
+cc -std=c11 -Wall -Wextra -Werror "$here/../../examples/embed_c.c" -o "$scratch/embed_c" $flags
+# shellcheck disable=SC2086
+c++ -std=c++17 -Wall -Wextra -Werror "$here/../../examples/embed.cpp" -o "$scratch/embed_cpp" $flags
+"$scratch/embed_c" >"$scratch/embed_c.out"
+grep -q "^four pages from pfn [0-9]* in zone DMA32 of node 0" "$scratch/embed_c.out"
+"$scratch/embed_cpp" | grep "^2 MiB from pfn"

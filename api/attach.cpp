@@ -1,0 +1,81 @@
+// Threads on CPUs: attach, detach, and what the thread attached to last.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "api/call.hpp"
+
+namespace quire::api {
+namespace {
+
+// A machine that the thread is on; the claim is the pool's, one for each thread and machine.
+struct Attached {
+  quire_machine* machine;
+  std::uint64_t serial;
+  CpuClaim* claim;
+};
+thread_local std::vector<Attached> attached;
+thread_local std::string last_error;
+
+CpuClaim* claim_of(const quire_machine& machine) {
+  for (auto at = attached.rbegin(); at != attached.rend(); ++at)
+    if (at->serial == machine.serial) return at->claim;
+  return nullptr;
+}
+
+}  // namespace
+
+void set_last_error(std::string_view text) { last_error = text; }
+
+int fail(Errno error, std::string_view what) {
+  last_error.assign(what).append(": ").append(name_of(error));
+  return -static_cast<int>(error);
+}
+
+Call::Call(quire_machine& machine) {
+  if (machine.sim) sim_ = std::unique_lock(machine.sim_lock);
+  CpuClaim* claim = claim_of(machine);
+  if (claim == nullptr) claim = &guest_.emplace(CpuClaim::share(*machine.pool));
+  use_.emplace(*claim);
+}
+
+}  // namespace quire::api
+
+using quire::api::attached;
+using quire::api::fail;
+
+extern "C" {
+
+const char* quire_last_error(void) { return quire::api::last_error.c_str(); }
+
+int quire_attach(quire_machine* machine, int cpu) {
+  if (machine == nullptr) return fail(quire::Errno::kInvalid, "no machine");
+  const int last = static_cast<int>(index_of(machine->last_cpu()));
+  if (cpu < QUIRE_ANY_CPU || cpu > last)
+    return fail(quire::Errno::kInvalid, "the machine has no such CPU");
+  quire::Result<void> done;
+  if (cpu == QUIRE_ANY_CPU)
+    done = quire::attach_thread(*machine->pool);
+  else if (cpu == last)
+    done = quire::attach_thread_sharing(*machine->pool);
+  else
+    done = quire::attach_thread(*machine->pool, quire::CpuId{static_cast<std::uint16_t>(cpu)});
+  if (!done.has_value()) return fail(done.error(), "cannot attach to the CPU");
+  attached.push_back({machine, machine->serial, quire::thread_claim(*machine->pool)});
+  return 0;
+}
+
+int quire_detach(quire_machine* machine) {
+  if (machine == nullptr) return fail(quire::Errno::kInvalid, "no machine");
+  const std::uint64_t serial = machine->serial;
+  const auto gone = std::erase_if(attached, [&](const auto& at) { return at.serial == serial; });
+  if (gone == 0) return fail(quire::Errno::kInvalid, "the thread is not attached");
+  quire::detach_thread(*machine->pool);
+  return 0;
+}
+
+quire_machine* quire_current(void) {
+  return attached.empty() ? nullptr : attached.back().machine;
+}
+
+}  // extern "C"

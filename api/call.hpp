@@ -1,0 +1,30 @@
+// Around every C function that enters a machine: errors as C has them, and a CPU to run on.
+#pragma once
+
+#include <cerrno>
+#include <optional>
+#include <string_view>
+
+#include "api/machine_object.hpp"
+
+namespace quire::api {
+
+// Keeps the text for quire_last_error() and gives the errno as C does.
+int fail(Errno error, std::string_view what);
+void set_last_error(std::string_view text);
+
+// Runs its scope on the calling thread's CPU of the machine, or as a guest on the last CPU.
+class Call {
+ public:
+  explicit Call(quire_machine& machine);
+
+ private:
+  std::unique_lock<std::mutex> sim_;
+  std::optional<CpuClaim> guest_;
+  std::optional<CpuUse> use_;
+};
+
+inline Page* core(quire_page* page) { return reinterpret_cast<Page*>(page); }
+inline quire_page* to_c(Page* page) { return reinterpret_cast<quire_page*>(page); }
+
+}  // namespace quire::api

@@ -1,0 +1,40 @@
+// A simulated host whose log goes to a C callback as well.
+//
+// Ownership  Borrows the host; everything but the log is that host's.
+#pragma once
+
+#include <cstdlib>
+
+#include "host/host.hpp"
+#include "hosts/common/reports.hpp"
+
+namespace quire {
+
+class LoggingHost final : public Host {
+ public:
+  LoggingHost(Host& wrapped, TextCallback log) : wrapped_(wrapped), log_(std::move(log)) {}
+
+  Result<std::byte*> reserve_tables(Bytes size, NodeId node) override {
+    return wrapped_.reserve_tables(size, node);
+  }
+  Result<std::byte*> map_frames(PfnRange frames, NodeId node) override {
+    return wrapped_.map_frames(frames, node);
+  }
+  void log(std::string_view line) override {
+    wrapped_.log(line);
+    if (log_) log_(line);
+  }
+  [[noreturn]] void panic(std::string_view report) override {
+    wrapped_.panic(report);
+    std::abort();  // GCC does not see that a virtual function does not return
+  }
+  std::uint64_t now_ns() override { return wrapped_.now_ns(); }
+  void yield() override { wrapped_.yield(); }
+  void barrier_all() override { wrapped_.barrier_all(); }
+
+ private:
+  Host& wrapped_;
+  const TextCallback log_;
+};
+
+}  // namespace quire

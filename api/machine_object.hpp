@@ -1,0 +1,62 @@
+// What a struct quire_machine is: a booted machine with the host it runs on and the pool of CPUs
+// that threads attach to.
+//
+// Ownership  Parts end in reverse order: threads' claims go dead with the pool, then the machine,
+//            then its host with all memory.
+// Locking    Entered by one call at a time on a simulated machine (sim_lock); on a native one by
+//            any number. See Call.
+// Errors     boot(): a ParseError or Errno as text.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+
+#include "api/logging_host.hpp"
+#include "hosts/native/cpu_pool.hpp"
+#include "hosts/native/native_host.hpp"
+#include "hosts/sim/sim_host.hpp"
+#include "include/quire/quire.h"
+#include "machine/machine.hpp"
+#include "tools/machine_file/machine_file.hpp"
+
+struct quire_machine {
+  explicit quire_machine(const quire_options& options);
+  ~quire_machine();
+  quire_machine(const quire_machine&) = delete;
+  quire_machine& operator=(const quire_machine&) = delete;
+
+  // Why not, or nothing.
+  std::optional<std::string> boot(const quire::machine_file::MachineFile& file);
+
+  // `page` as the core knows it, or null when it is no page of this machine.
+  [[nodiscard]] quire::Page* page_of(const quire_page* page) const;
+  // The page whose content holds `address`, or null.
+  [[nodiscard]] quire::Page* page_at(const void* address) const;
+  // The zone that the page belongs to; null for a page in a hole.
+  [[nodiscard]] quire::Zone* zone_of(const quire::Page& page) const;
+  [[nodiscard]] quire::CpuId last_cpu() const;
+  // Notes where the content of all frames lies; after the boot and whenever memory was added.
+  void find_content();
+
+  std::optional<quire::SimHost> sim;
+  std::optional<quire::LoggingHost> sim_log;
+  std::optional<quire::NativeHost> native;
+  std::mutex sim_lock;
+  std::unique_ptr<quire::Machine> machine;
+  std::optional<quire::CpuPool> pool;
+  // Distinguishes machines that lie at the same address one after the other.
+  const std::uint64_t serial;
+
+ private:
+  struct Extent {
+    quire::Pfn start;
+    quire::Bytes size;
+  };
+  mutable std::shared_mutex extents_lock_;
+  std::map<std::uintptr_t, Extent> extents_;  // by the address where the content begins
+};

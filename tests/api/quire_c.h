@@ -1,0 +1,17 @@
+/* Scenarios in C: NULL when all is well, else what was not. */
+#ifndef QUIRE_TESTS_API_QUIRE_C_H
+#define QUIRE_TESTS_API_QUIRE_C_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct quire_machine;
+/* On a machine of two nodes whose frames have content. */
+const char *quire_c_linux_names(struct quire_machine *machine);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
