@@ -47,10 +47,9 @@ Result<void> Audit::check_sums(const Zone& zone, const Tally& tally) {
   if (counted != static_cast<std::int64_t>(tally.free - tally.isolated))
     return broken(zone, "nr_free_pages is ", counted, " with what CPUs have not folded, but ",
                   tally.free - tally.isolated, " pages are free");
-  if (tally.idle_blocks < tally.sets_blocks || tally.idle_pages < tally.sets_pages)
+  if (tally.idle_blocks != tally.sets_blocks)
     return broken(zone, "per-CPU sets hold ", tally.sets_blocks, " blocks, but only ",
-                  tally.idle_blocks, " are in that state: some are in two sets");
-  leaked_ += tally.idle_blocks - tally.sets_blocks;
+                  tally.idle_blocks, " of them are among the managed pages");
   const std::uint64_t found = tally.free + tally.idle_pages + tally.used;
   if (found != zone.managed_pages())
     return broken(zone, "managed is ", zone.managed_pages(), " pages, but free, kept and used are ",

@@ -10,7 +10,8 @@
 //             name each populated zone once
 //
 // Locking  Nobody uses the machine meanwhile. Locks are taken as their annotations ask.
-// Errors   kFault: the first thing that is wrong is in the sink, in plain words, a line.
+// Errors   kFault: the first thing that is wrong is in the sink, in plain words, a line. Pages in
+//          per-CPU sets may then still carry the audit's mark: the machine is not to go on.
 // Cost     Follows what was touched: a run of free blocks is one step, reserved memory none. Blocks
 //          below the largest order are looked through page by page.
 #pragma once
@@ -45,14 +46,15 @@ class Audit {
   struct Tally {
     std::uint64_t listed_free = 0;     // pages on free lists, by walking those
     std::uint64_t isolated = 0;        // of these, pages that may not be allocated
-    std::uint64_t sets_pages = 0;      // in per-CPU sets, by walking those
-    std::uint64_t sets_blocks = 0;
-    std::uint64_t free = 0;            // the same by walking frames
-    std::uint64_t idle_pages = 0;      // blocks without a reference that are not free
-    std::uint64_t idle_blocks = 0;
+    std::uint64_t sets_blocks = 0;     // in per-CPU sets, by walking those
+    std::uint64_t free = 0;            // pages on free lists, by walking frames
+    std::uint64_t idle_blocks = 0;     // in per-CPU sets, by walking frames
+    std::uint64_t idle_pages = 0;      // of these, and of blocks that were leaked
     std::uint64_t used = 0;
     std::uint64_t highatomic = 0;      // pageblocks
   };
+  // In Page::mapping of a page found in a per-CPU set, until its frame is come by.
+  static constexpr std::uint64_t kSeen = ~std::uint64_t{0};
   struct Link {
     PageIndex previous;
     PageIndex index;

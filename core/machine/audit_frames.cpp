@@ -35,7 +35,7 @@ Result<void> Audit::walk_frames(const Zone& zone, PfnRange range, Tally& tally) 
 
 // The block that begins at `pfn`; its length in pages.
 Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally) {
-  const Page* const page = parts_.map.page_of(pfn);
+  Page* const page = parts_.map.page_of(pfn);
   if (page == nullptr) return broken(zone, pfn, " is managed, but has no place in the memory map");
   const PageWord word = page->word;
   if (word.kind() == PageKind::kInterior)
@@ -49,7 +49,12 @@ Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally
     if (order == Order{Order::kMax}) return pages;
   } else if (word.kind() != PageKind::kReserved && page->refcount <= 0) {
     tally.idle_pages += pages;
-    tally.idle_blocks += 1;
+    if (page->mapping == kSeen) {
+      page->mapping = 0;
+      tally.idle_blocks += 1;
+    } else {
+      ++leaked_;
+    }
   } else {
     tally.used += pages;
   }

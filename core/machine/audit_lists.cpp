@@ -105,9 +105,7 @@ Result<void> Audit::check_set(const Zone& zone, PerCpuPages& set, Tally& tally) 
   for (unsigned type = 0; type < kPcpTypes; ++type) {
     QUIRE_TRY(check_hot_pages(zone, set.hot[type], type));
     tally.sets_blocks += set.hot[type].count;
-    listed += set.hot[type].count;
   }
-  tally.sets_pages += listed;
   return check_limits(zone, set);
 }
 
@@ -127,7 +125,7 @@ Result<std::uint64_t> Audit::walk_set_list(const Zone& zone, const PageList& lis
 }
 
 Result<void> Audit::check_set_page(const Zone& zone, PageIndex index, unsigned list) {
-  const Page& page = parts_.map.at(index);
+  Page& page = parts_.map.at(index);
   const Order order = order_of_pcp_list(list);
   if (page.word != PageWord(zone.page_bits, order, PageKind::kInUse) || page.refcount != 0)
     return broken(zone, index, " is in a per-CPU set, but is no unused block of ", order,
@@ -136,6 +134,8 @@ Result<void> Audit::check_set_page(const Zone& zone, PageIndex index, unsigned l
       is_mergeable(page.list_type) ? page.list_type : MigrateType::kMovable;
   if (pcp_index(kept, order) != list)
     return broken(zone, index, " is on list ", list, " of a per-CPU set, but names another type");
+  if (page.mapping != 0) return broken(zone, index, " is in a per-CPU set twice, or still mapped");
+  page.mapping = kSeen;
   return {};
 }
 
