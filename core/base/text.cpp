@@ -53,7 +53,8 @@ Text& Text::dec(std::uint64_t value, Width width) {
 Text& Text::sdec(std::int64_t value, Width width) {
   char scratch[24];
   const auto magnitude =
-      value < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+      value < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(value)
+                : static_cast<std::uint64_t>(value);
   char* begin = digits(scratch + sizeof scratch, magnitude, 10);
   if (value < 0) *--begin = '-';
   return right({begin, static_cast<std::size_t>(scratch + sizeof scratch - begin)}, width);

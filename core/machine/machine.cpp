@@ -77,7 +77,7 @@ Result<void> Machine::map_content() {
     if (first >= end) continue;
     QUIRE_TRY_ASSIGN(content, host_.map_frames({start_of(SectionId{first}),
                                                 start_of(SectionId{end})}, ram.node));
-    for (std::uint32_t s = first; s < end; ++s)
+    for (std::uint32_t s = first; content != nullptr && s < end; ++s)
       map_.set_content(SectionId{s}, content + size_of(kSectionPages * (s - first)).raw());
     next = end;
   }

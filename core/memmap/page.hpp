@@ -83,7 +83,9 @@ class PageWord {
     return raw_ & ((1u << kZoneShift) - 1);
   }
   [[nodiscard]] constexpr unsigned zone() const { return raw_ >> kZoneShift; }
-  [[nodiscard]] constexpr std::uint32_t zone_bits() const { return raw_ & ~((1u << kZoneShift) - 1); }
+  [[nodiscard]] constexpr std::uint32_t zone_bits() const {
+    return raw_ & ~((1u << kZoneShift) - 1);
+  }
   [[nodiscard]] constexpr bool has(PageFlag flag) const {
     return (raw_ & static_cast<std::uint32_t>(flag)) != 0;
   }
@@ -114,6 +116,15 @@ struct Page {
     MigrateType list_type;         // free, or in a per-CPU set: whose list
   };
   std::uint64_t mapping;           // bits 0-47 mapping or anon_vma, bits 48-63 high part of index
+
+  // A zone that merges blocks looks at the words of its neighbours, whoever owns them: owners who
+  // do not hold the zone's lock write theirs with set_word().
+  void set_word(PageWord value) { __atomic_store(&word, &value, __ATOMIC_RELAXED); }
+  [[nodiscard]] PageWord word_racy() const {
+    PageWord value;
+    __atomic_load(&word, &value, __ATOMIC_RELAXED);
+    return value;
+  }
 };
 static_assert(sizeof(Page) == 32);
 

@@ -24,28 +24,34 @@ class PageList {
     page.next = head_;
     page.prev = 0;
     (head_ == 0 ? tail_ : map.at(head_).prev) = raw(index);
-    head_ = raw(index);
+    set_head(raw(index));
   }
 
   void push_back(PageArray map, PageIndex index) {
     Page& page = map.at(index);
     page.prev = tail_;
     page.next = 0;
-    (tail_ == 0 ? head_ : map.at(tail_).next) = raw(index);
+    if (tail_ == 0)
+      set_head(raw(index));
+    else
+      map.at(tail_).next = raw(index);
     tail_ = raw(index);
   }
 
   // `index` is on this list.
   void remove(PageArray map, PageIndex index) {
     const Page& page = map.at(index);
-    (page.prev == 0 ? head_ : map.at(page.prev).next) = page.next;
+    if (page.prev == 0)
+      set_head(page.next);
+    else
+      map.at(page.prev).next = page.next;
     (page.next == 0 ? tail_ : map.at(page.next).prev) = page.prev;
   }
 
   // The list is not empty.
   PageIndex pop_front(PageArray map) {
     const PageIndex index{head_};
-    head_ = map.at(head_).next;
+    set_head(map.at(head_).next);
     (head_ == 0 ? tail_ : map.at(head_).prev) = 0;
     return index;
   }
@@ -66,11 +72,16 @@ class PageList {
     Page& page = map.at(replacement);
     page.next = old.next;
     page.prev = old.prev;
-    (page.prev == 0 ? head_ : map.at(page.prev).next) = raw(replacement);
+    if (page.prev == 0)
+      set_head(raw(replacement));
+    else
+      map.at(page.prev).next = raw(replacement);
     (page.next == 0 ? tail_ : map.at(page.next).prev) = raw(replacement);
   }
 
  private:
+  void set_head(std::uint32_t head) { __atomic_store_n(&head_, head, __ATOMIC_RELAXED); }
+
   std::uint32_t head_ = 0;
   std::uint32_t tail_ = 0;
 };

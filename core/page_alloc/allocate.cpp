@@ -40,8 +40,8 @@ void PageAllocator::count_allocation(std::byte* area, const Zone& zone,
 Page& PageAllocator::hand_out(Zone& zone, PageIndex index, const AllocRequest& request) {
   Page& page = map_.at(index);
   const bool compound = request.order.raw() > 0 && any(request.gfp & Gfp::kCompound);
-  page.word = PageWord(zone.page_bits, request.order,
-                       compound ? PageKind::kCompound : PageKind::kInUse);
+  page.set_word(PageWord(zone.page_bits, request.order,
+                       compound ? PageKind::kCompound : PageKind::kInUse));
   page.refcount = 1;
   page.mapcount = 0;
   if (debug_.hooked() || any(request.gfp & Gfp::kZero)) [[unlikely]]
@@ -80,14 +80,14 @@ Page* PageAllocator::take_ready(Gfp gfp, Order order, NodeId node) {
       (order != Order{0} && !has_free_block(zone, order)))
     return nullptr;
   PerCpuZone& own = percpu_at<PerCpuZone>(cpu.percpu, zone.percpu_offset);
-  if (!own.pages.lock.try_lock()) return nullptr;
-  const PageIndex index =
-      sets_.take_ready({cpu.percpu, zone, own.pages}, mobility_.type_of(gfp), order);
-  if (index != PageIndex::kNone && own.pages.free_factor != 0) {
-    own.pages.free_factor >>= 1;
-    own.pages.set_limits();
+  const PerCpuSets::Set set{cpu.percpu, zone, own.pages};
+  if (!set.pages.lock.try_lock()) return nullptr;
+  const PageIndex index = sets_.take_ready(set, mobility_.type_of(gfp), order);
+  if (index != PageIndex::kNone && set.pages.free_factor != 0) {
+    set.pages.free_factor >>= 1;
+    set.pages.set_limits();
   }
-  own.pages.lock.unlock();
+  set.pages.lock.unlock();
   if (index == PageIndex::kNone) return nullptr;
   const bool local = zone.node == cpu.node;
   own.numa.data()[index_of(NumaItem::kNumaHit)].add(1);
@@ -95,7 +95,7 @@ Page* PageAllocator::take_ready(Gfp gfp, Order order, NodeId node) {
   count_event(cpu.percpu, for_zone(VmEvent::kPgalloc, zone.type), std::uint64_t{1} << order.raw());
   Page& page = array_.at(index);
   const bool compound = order != Order{0} && any(gfp & Gfp::kCompound);
-  page.word = PageWord(zone.page_bits, order, compound ? PageKind::kCompound : PageKind::kInUse);
+  page.set_word(PageWord(zone.page_bits, order, compound ? PageKind::kCompound : PageKind::kInUse));
   page.references = 1;
   return &page;
 }
@@ -178,11 +178,11 @@ Page* PageAllocator::take_from(Zone& zone, const AllocRequest& request, AllocFla
 PageIndex PageAllocator::take_from_set(Zone& zone, const AllocRequest& request,
                                        AllocFlags flags) {
   std::byte* const area = Arch::current()->percpu;
-  PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
-  if (!set.lock.try_lock()) return PageIndex::kNone;
-  set.free_factor >>= 1;
-  const PageIndex index = sets_.take({area, zone, set}, request, flags);
-  set.lock.unlock();
+  const PerCpuSets::Set set{area, zone, percpu_at<PerCpuZone>(area, zone.percpu_offset).pages};
+  if (!set.pages.lock.try_lock()) return PageIndex::kNone;
+  set.pages.free_factor >>= 1;
+  const PageIndex index = sets_.take(set, request, flags);
+  set.pages.lock.unlock();
   return index;
 }
 

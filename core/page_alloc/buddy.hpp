@@ -63,7 +63,7 @@ class Buddy {
       QUIRE_REQUIRES(zone.lock);
 
   [[nodiscard]] bool is_free_head(const Zone& zone, PageIndex index, Order order) const {
-    return map_.at(index).word == PageWord(zone.page_bits, order, PageKind::kBuddy);
+    return map_.at(index).word_racy() == PageWord(zone.page_bits, order, PageKind::kBuddy);
   }
 
   [[nodiscard]] MemoryMap& map() const { return map_; }

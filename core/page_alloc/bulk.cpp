@@ -40,17 +40,17 @@ std::size_t PageAllocator::allocate_bulk(Gfp gfp, NodeId node, std::span<Page*> 
 std::size_t PageAllocator::take_bulk_from(Zone& zone, const AllocRequest& request,
                                           std::span<Page*> pages) {
   std::byte* const area = Arch::current()->percpu;
-  PerCpuPages& set = percpu_at<PerCpuZone>(area, zone.percpu_offset).pages;
-  if (!set.lock.try_lock()) return 0;
+  const PerCpuSets::Set set{area, zone, percpu_at<PerCpuZone>(area, zone.percpu_offset).pages};
+  if (!set.pages.lock.try_lock()) return 0;
   std::size_t taken = 0;
   for (std::size_t slot = first_empty(pages, 0); slot < pages.size();
        slot = first_empty(pages, slot + 1)) {
-    const PageIndex index = sets_.take({area, zone, set}, request, AllocFlags{Watermark::kLow});
+    const PageIndex index = sets_.take(set, request, AllocFlags{Watermark::kLow});
     if (index == PageIndex::kNone) break;
     pages[slot] = &hand_out(zone, index, request);
     ++taken;
   }
-  set.lock.unlock();
+  set.pages.lock.unlock();
   if (taken != 0) count_allocation(area, zone, request, taken);
   return taken;
 }

@@ -39,8 +39,8 @@ namespace quire {
 [[gnu::always_inline]] inline void PageAllocator::free_page(Page& page) {
   const PageWord word = page.word;
   const MigrateType type = pageblocks_.get(raw(array_.index_of(page)));
-  if (word.without_zone() == plain_word_ && page.references == 1 && is_mergeable(type))
-      [[likely]] {
+  if (word.without_zone() == plain_word_ && ((page.references ^ 1) | page.mapping) == 0 &&
+      is_mergeable(type)) [[likely]] {
     PerCpuPages& set = percpu_zone(Arch::current()->percpu, word.zone()).pages;
     if (set.lock.try_lock()) [[likely]] {
       HotPages& hot = set.hot.data()[index_of(type)];

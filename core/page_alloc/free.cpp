@@ -25,10 +25,10 @@ void PageAllocator::free_checked(Page& page, Order order) {
 // Someone still holds a reference to a plain block, which is to its first page: the rest goes now.
 void PageAllocator::free_all_but_first(Page& page, Order order) {
   const PageWord word = page.word;
-  page.word = PageWord(word.zone_bits(), Order{0}, word.kind());
+  page.set_word(PageWord(word.zone_bits(), Order{0}, word.kind()));
   for (unsigned o = order.raw(); o-- > 0;) {
     Page& part = map_.at(raw(map_.index_of(page)) + (1u << o));
-    part.word = PageWord(word.zone_bits(), Order{o}, word.kind());
+    part.set_word(PageWord(word.zone_bits(), Order{o}, word.kind()));
     part.mapcount = 0;
     part.mapping = 0;
     free_block(part, Order{o});
@@ -47,16 +47,17 @@ void PageAllocator::free_block(Page& page, Order order) {
   Zone& zone = nodes_.zone_of(page.word);
   const PageIndex index = map_.index_of(page);
   const MigrateType type = map_.pageblock_type(index);
-  PerCpuPages& set = percpu_at<PerCpuZone>(Arch::current()->percpu, zone.percpu_offset).pages;
+  std::byte* const area = Arch::current()->percpu;
+  const PerCpuSets::Set set{area, zone, percpu_at<PerCpuZone>(area, zone.percpu_offset).pages};
   page.refcount = 0;
-  if (!has_pcp_list(order) || type == MigrateType::kIsolate || !set.lock.try_lock()) {
+  if (!has_pcp_list(order) || type == MigrateType::kIsolate || !set.pages.lock.try_lock()) {
     free_to_zone(zone, index, order);
     return;
   }
-  page.word = PageWord(zone.page_bits, order, PageKind::kInUse);
+  page.set_word(PageWord(zone.page_bits, order, PageKind::kInUse));
   page.list_type = type;
-  sets_.put({Arch::current()->percpu, zone, set}, index, order);
-  set.lock.unlock();
+  sets_.put(set, index, order);
+  set.pages.lock.unlock();
 }
 
 void PageAllocator::free_to_zone(Zone& zone, PageIndex index, Order order) {
@@ -76,10 +77,10 @@ void PageAllocator::split(Page& page, Order order) {
   QUIRE_ASSERT(page.word.kind() == PageKind::kInUse && page.word.order() == order);
   const std::uint32_t first = raw(map_.index_of(page));
   const std::uint32_t zone_bits = page.word.zone_bits();
-  page.word = PageWord(zone_bits, Order{0}, PageKind::kInUse);
+  page.set_word(PageWord(zone_bits, Order{0}, PageKind::kInUse));
   for (std::uint32_t i = 1; i < order.pages().raw(); ++i) {
     Page& single = map_.at(first + i);
-    single.word = page.word;
+    single.set_word(page.word);
     single.refcount = 1;
     single.mapcount = 0;
     single.mapping = 0;
@@ -117,17 +118,17 @@ void PageAllocator::release(Zone& zone, PfnRange pages) {
 }
 
 void PageAllocator::drain(Zone& zone, CpuId cpu) {
-  PerCpuPages& set = nodes_.percpu(zone, cpu).pages;
-  set.lock.claim(host_);
-  sets_.drain({Arch::current()->percpu, zone, set});
-  set.lock.release();
+  const PerCpuSets::Set set{Arch::current()->percpu, zone, nodes_.percpu(zone, cpu).pages};
+  set.pages.lock.claim(host_);
+  sets_.drain(set);
+  set.pages.lock.release();
 }
 
 void PageAllocator::settle(Zone& zone, CpuId cpu) {
-  PerCpuPages& set = nodes_.percpu(zone, cpu).pages;
-  set.lock.claim(host_);
-  sets_.settle({nodes_.percpu_area(cpu), zone, set});
-  set.lock.release();
+  const PerCpuSets::Set set{nodes_.percpu_area(cpu), zone, nodes_.percpu(zone, cpu).pages};
+  set.pages.lock.claim(host_);
+  sets_.settle(set);
+  set.pages.lock.release();
 }
 
 void PageAllocator::drain_cpu(CpuId cpu) {

@@ -51,7 +51,8 @@ bool PerCpuSets::refill(const Set& set, const AllocRequest& request, AllocFlags 
 }
 
 // Makes room: the oldest hot pages go to the front of their list.
-void PerCpuSets::spill(const Set& set, unsigned type, std::uint32_t pages) {
+void PerCpuSets::spill(const Set& set, MigrateType of, std::uint32_t pages) {
+  const unsigned type = index_of(of);
   HotPages& hot = set.pages.hot.data()[type];
   PageList& list = set.pages.lists.data()[type];
   const PageArray array = buddy_.map().array();
@@ -77,7 +78,9 @@ void PerCpuSets::warm(const Set& set, unsigned type) {
 }
 
 void PerCpuSets::settle(const Set& set) {
-  for (unsigned type = 0; type < kPcpTypes; ++type) spill(set, type, set.pages.hot[type].count);
+  for (unsigned type = 0; type < kPcpTypes; ++type)
+    spill(set, static_cast<MigrateType>(type), set.pages.hot[type].count);
+  set.pages.set_limits();
 }
 
 // While free_factor counts down every request must be looked at, so nothing is kept at hand.
@@ -116,9 +119,9 @@ void PerCpuSets::put(const Set& set, PageIndex index, Order order) {
   const MigrateType kept =
       is_mergeable(page.list_type) ? page.list_type : MigrateType::kMovable;
   const unsigned list = pcp_index(kept, order);
-  if (order == Order{0}) {
+  if (order == Order{0} && set.pages.free_factor == 0) {
     HotPages& hot = set.pages.hot[list];
-    if (hot.count == HotPages::kCapacity) spill(set, list, HotPages::kCapacity - 1);
+    if (hot.count == HotPages::kCapacity) spill(set, kept, HotPages::kCapacity - 1);
     hot.pages[hot.count++] = &page;
   } else {
     set.pages.lists[list].push_front(buddy_.map().array(), index);

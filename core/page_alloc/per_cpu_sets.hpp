@@ -49,7 +49,7 @@ class PerCpuSets {
   void flush(const Set& set, unsigned index) QUIRE_REQUIRES(set.pages.lock);
   PageIndex take_listed(const Set& set, unsigned list, Order order)
       QUIRE_REQUIRES(set.pages.lock);
-  void spill(const Set& set, unsigned type, std::uint32_t pages) QUIRE_REQUIRES(set.pages.lock);
+  void spill(const Set& set, MigrateType of, std::uint32_t pages) QUIRE_REQUIRES(set.pages.lock);
   void warm(const Set& set, unsigned type) QUIRE_REQUIRES(set.pages.lock);
   void give_back(const Set& set, std::int32_t count, unsigned first)
       QUIRE_REQUIRES(set.pages.lock);

@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint64_t kMostCounted = 100000;
 
 // The types that a kernel without CMA has.
-constexpr std::array kTypes = {MigrateType::kUnmovable, MigrateType::kMovable,
+constexpr std::array<MigrateType, 5> kTypes = {MigrateType::kUnmovable, MigrateType::kMovable,
                                MigrateType::kReclaimable, MigrateType::kHighAtomic,
                                MigrateType::kIsolate};
 using TypeCounts = std::array<std::uint64_t, kMigrateTypes>;

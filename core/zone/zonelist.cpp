@@ -11,17 +11,22 @@ constexpr std::uint64_t kDistanceWeight = 1024;
 using NodeSet = std::uint64_t;
 using NodeLoad = std::array<std::uint32_t, kMaxNodes>;
 
-// The best node not yet in `used`, or kNoNode.
-NodeId next_best_node(const Nodes& nodes, const NumaInfo& numa, NodeId local, NodeSet used,
-                      const NodeLoad& load) {
+// What earlier steps have taken.
+struct Seen {
+  NodeSet used = 0;
+  const NodeLoad& load;
+};
+
+// The best node not yet used, or kNoNode.
+NodeId next_best_node(const Nodes& nodes, const NumaInfo& numa, NodeId local, const Seen& seen) {
   NodeId best = kNoNode;
   std::uint64_t best_cost = ~std::uint64_t{0};
   for (const Node& node : nodes.all()) {
     const unsigned n = index_of(node.id);
-    if (!node.has_memory() || (used >> n & 1) != 0) continue;
+    if (!node.has_memory() || (seen.used >> n & 1) != 0) continue;
     std::uint64_t cost = numa.distance(local, node.id);
     cost += n < index_of(local);
-    cost = cost * kDistanceWeight + load[n];
+    cost = cost * kDistanceWeight + seen.load[n];
     if (cost < best_cost) {
       best_cost = cost;
       best = node.id;
@@ -47,21 +52,21 @@ void finish(Zonelist& list, std::size_t count) {
 }
 
 void build_for(Node& local, Nodes& nodes, const NumaInfo& numa, NodeLoad& load) {
-  NodeSet used = 0;
+  Seen seen{.load = load};
   std::size_t node_count = 0;
   std::size_t zone_count = 0;
   NodeId previous = local.id;
   const auto take = [&](NodeId id) {
     // The first of each group of equally distant nodes carries the load of this one.
     if (numa.distance(local.id, id) != numa.distance(local.id, previous)) load[index_of(id)] += 1;
-    used |= NodeSet{1} << index_of(id);
+    seen.used |= NodeSet{1} << index_of(id);
     local.fallback_order[node_count++] = id;
     append_zones(nodes.node(id), local.fallback.refs, zone_count);
     previous = id;
   };
   take(local.id);
   for (;;) {
-    const NodeId id = next_best_node(nodes, numa, local.id, used, load);
+    const NodeId id = next_best_node(nodes, numa, local.id, seen);
     if (id == kNoNode) break;
     take(id);
   }
