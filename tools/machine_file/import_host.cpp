@@ -213,7 +213,11 @@ class HostReader {
                            name == "Kernel data" || name == "Kernel bss";
       if (section) sections.push_back({range, std::string(name), false});
     });
-    machine_.kernel_image = kernel_image_of(sections, {});
+    // No log says what was freed late: Linux frees the gaps, and most of what lies before bss.
+    const Bytes whole = kMaxAddress - PhysAddr{};
+    machine_.kernel_image = kernel_image_of(
+        sections, {.text_gap = whole, .rodata_gap = whole, .initmem = whole, .decrypted = {},
+                   .smp_locks = {}});
     if (sections.empty() && debian_kernel_fits(machine_.firmware_map)) {
       machine_.kernel_image = debian_kernel_image();
     }
