@@ -95,6 +95,15 @@ TEST(Import, OfACaptureMakesAMachineThatBoots) {
   EXPECT_EQ(quire("boot -q " + file).status, 0);
 }
 
+TEST(Import, OfThisHostMakesAMachineThatBoots) {
+  const Scratch scratch;
+  const std::string file = scratch.path() / "host.toml";
+  const Outcome import = quire("import -o " + file);
+  ASSERT_EQ(import.status, 0) << import.err;
+  const Outcome boot = quire("boot -q " + file);
+  EXPECT_EQ(boot.status, 0) << boot.err;
+}
+
 TEST(Import, OfNothingExitsWith1) {
   const Outcome import = quire("import " + recording("nothing"));
   EXPECT_EQ(import.status, 1);
