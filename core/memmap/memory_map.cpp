@@ -78,6 +78,16 @@ Page* MemoryMap::page_at(const void* pointer) const {
   return place_of(places_[place].section) == place + 1 ? pages_ + index : nullptr;
 }
 
+std::uint64_t MemoryMap::contiguous_from(PageIndex index, std::uint64_t most) const {
+  std::uint32_t place = raw(index) >> kSectionShift;
+  std::uint32_t section = static_cast<std::uint32_t>(places_[place].section);
+  std::uint64_t pages = kSectionPages.raw() - (raw(index) & (kSectionPages.raw() - 1));
+  // Places are counted from 1 where they are looked up.
+  while (pages < most && place_of(SectionId{++section}) == ++place + 1)
+    pages += kSectionPages.raw();
+  return min_of(pages, most);
+}
+
 std::byte* MemoryMap::content_of(const Page& page) const {
   const std::uint32_t index = raw(index_of(page));
   std::byte* const content = places_[index >> kSectionShift].content;

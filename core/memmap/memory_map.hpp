@@ -75,6 +75,9 @@ class MemoryMap {
       if (place_of(places_[place].section) == place + 1) visit(places_[place].section);
   }
 
+  // How many of `most` pages from `index` on follow one another in memory as they do here.
+  [[nodiscard]] std::uint64_t contiguous_from(PageIndex index, std::uint64_t most) const;
+
   // Where the content of a page's frame lies, or null when frames of this machine have none.
   [[nodiscard]] std::byte* content_of(const Page& page) const;
   // The content of the frames of `section` begins at `content` (see Host::map_frames).

@@ -96,12 +96,9 @@ void PageAllocator::release(Zone& zone, PfnRange pages) {
   while (left != 0) {
     const unsigned aligned = at == 0 ? Order::kMax : min_of(ffs0(at), Order::kMax);
     const Order order{min_of(aligned, fls(left) - 1)};
-    // A section's neighbours in memory need not be its neighbours in the memory map.
-    const std::uint64_t in_section =
-        kSectionPages.raw() - (at & (kSectionPages.raw() - 1));
     std::uint64_t step = order.pages().raw();
     if (order == Order{Order::kMax}) {
-      step = min_of(left, in_section) & ~(kMaxOrderPages.raw() - 1);
+      step = map_.contiguous_from(PageIndex{at}, left) & ~(kMaxOrderPages.raw() - 1);
       buddy_.add_run(zone, PageIndex{at},
                      static_cast<std::uint32_t>(step / kMaxOrderPages.raw()));
     } else {
