@@ -52,8 +52,11 @@ class TestMachine {
  public:
   explicit TestMachine(const Shape& shape, SimOptions options = {})
       : host(std::move(options)), machine(host) {
-    if (!boot(shape).has_value())
-      throw std::runtime_error("no boot: " + host.log_lines().back());
+    if (!boot(shape).has_value()) {
+      std::string why = "no boot:";
+      for (const std::string& line : host.log_lines()) why += "\n" + line;
+      throw std::runtime_error(why);
+    }
     use_cpu(0);
   }
   ~TestMachine() { on_cpu_.reset(); }
