@@ -72,10 +72,10 @@ Result<void> Audit::check_run(const Zone& zone, PageIndex index, Order order) {
     if (blocks == 1) return {};
     return broken(zone, index, " is of ", order, ", but a run of ", blocks, " blocks");
   }
-  const std::uint64_t in_section = raw(index) & (kSectionPages.raw() - 1);
   const std::uint64_t pages = blocks * kMaxOrderPages.raw();
   const Pfn last = parts_.map.pfn_of(index) + PageCount{pages - 1};
-  if (blocks == 0 || in_section + pages > kSectionPages.raw() || !zone.span.contains(last))
+  if (blocks == 0 || parts_.map.contiguous_from(index, pages) != pages ||
+      !zone.span.contains(last))
     return broken(zone, index, " begins a run of ", blocks, " blocks, which do not fit there");
   return {};
 }

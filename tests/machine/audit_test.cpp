@@ -99,9 +99,12 @@ const Damage kDamages[] = {
     {"LinkOutOfTheMap", "which is no page",
      [](LivedIn& m) { m.free_head(10, MigrateType::kMovable).next = ~0u; }},
     {"Tail", "does not end at its tail",
-     [](LivedIn& m) { m.free_head(10, MigrateType::kMovable).next = 0; }},
+     [](LivedIn& m) QUIRE_NO_THREAD_SAFETY_ANALYSIS {
+       m.pages().buddy().front_block(m.dma32(), Order{10}, MigrateType::kMovable);
+       m.free_head(10, MigrateType::kMovable).next = 0;
+     }},
     {"RunTooLong", "which do not fit there",
-     [](LivedIn& m) { m.free_head(10, MigrateType::kMovable).run_blocks = 33; }},
+     [](LivedIn& m) { m.free_head(10, MigrateType::kMovable).run_blocks += 1000; }},
     {"RunOfSmallBlocks", "but a run of 2 blocks",
      [](LivedIn& m) { m.free_head(m.smallest()).run_blocks = 2; }},
     {"RunTooShort", "nr_free of order 10",
