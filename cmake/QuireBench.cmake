@@ -1,9 +1,15 @@
 # bench/<name>.cpp -> bench_<name>; bench/support/*.cpp is linked to all of them.
+# bench/peer_dpdk.cpp is left out where DPDK is not installed.
 quire_sources(bench_sources bench/*.cpp)
 if(NOT bench_sources)
   return()
 endif()
 find_package(benchmark REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(DPDK QUIET libdpdk)
+if(NOT DPDK_FOUND)
+  list(FILTER bench_sources EXCLUDE REGEX peer_dpdk)
+endif()
 
 add_library(quire_bench_base INTERFACE)
 target_include_directories(quire_bench_base INTERFACE
@@ -27,3 +33,8 @@ foreach(source IN LISTS bench_sources)
   quire_link_existing(bench_${name} PRIVATE quire_bench_support)
   add_dependencies(benchmarks bench_${name})
 endforeach()
+if(TARGET bench_peer_dpdk)
+  target_include_directories(bench_peer_dpdk SYSTEM PRIVATE ${DPDK_INCLUDE_DIRS})
+  target_compile_options(bench_peer_dpdk PRIVATE ${DPDK_CFLAGS_OTHER})
+  target_link_libraries(bench_peer_dpdk PRIVATE rte_eal rte_mempool rte_ring)
+endif()

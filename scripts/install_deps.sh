@@ -11,7 +11,7 @@ build="$build libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev pytho
 case "${1:-}" in
   build) packages="$build" ;;
   test) packages="$build clang-19 libclang-rt-19-dev universal-ctags gdb binutils util-linux" ;;
-  bench) packages="$build valgrind" ;;
+  bench) packages="$build valgrind libdpdk-dev" ;;
   *) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
 esac
 
