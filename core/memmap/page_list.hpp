@@ -19,8 +19,9 @@ class PageList {
   [[nodiscard]] PageIndex front() const { return PageIndex{head_}; }
   [[nodiscard]] PageIndex back() const { return PageIndex{tail_}; }
 
-  void push_front(PageArray map, PageIndex index) {
-    Page& page = map.at(index);
+  void push_front(PageArray map, PageIndex index) { push_front(map, map.at(index), index); }
+  // The same where the page, map.at(index), is known.
+  void push_front(PageArray map, Page& page, PageIndex index) {
     page.next = head_;
     page.prev = 0;
     (head_ == 0 ? tail_ : map.at(head_).prev) = raw(index);
@@ -51,8 +52,9 @@ class PageList {
   // The list is not empty.
   PageIndex pop_front(PageArray map) {
     const PageIndex index{head_};
-    set_head(map.at(head_).next);
-    (head_ == 0 ? tail_ : map.at(head_).prev) = 0;
+    const std::uint32_t next = map.at(index).next;
+    set_head(next);
+    (next == 0 ? tail_ : map.at(next).prev) = 0;
     return index;
   }
 

@@ -68,40 +68,61 @@ void PageAllocator::build_routes() {
   }
 }
 
-// What the shortest path could not do for want of a page at hand, or because it is a block: from
-// the set's lists, in a zone with pages to spare.
-Page* PageAllocator::take_ready(Gfp gfp, Order order, NodeId node) {
+// A block from the set's list, in a zone with pages to spare: the shortest path's next of kin.
+Page* PageAllocator::allocate_block_fast(Gfp gfp, Order order, NodeId node) {
   const CpuContext& cpu = *Arch::current();
   const Route& route = routes_[route_of(gfp, node)];
   Zone& zone = *route.zone;
-  const auto beside = (std::int64_t{1} << order.raw()) - 1;
-  if (!has_pcp_list(order) || (raw(gfp) & cpu.task->whole_path_gfp()) != 0 ||
-      zone.free_pages() - beside <= route.low->get() ||
-      (order != Order{0} && !has_free_block(zone, order)))
-    return nullptr;
-  PerCpuZone& own = percpu_at<PerCpuZone>(cpu.percpu, zone.percpu_offset);
-  const PerCpuSets::Set set{cpu.percpu, zone, own.pages};
-  if (!set.pages.lock.try_lock()) return nullptr;
-  const PageIndex index = sets_.take_ready(set, mobility_.type_of(gfp), order);
-  if (index != PageIndex::kNone && set.pages.free_factor != 0) {
-    set.pages.free_factor >>= 1;
-    set.pages.set_limits();
+  const auto length = static_cast<std::int64_t>(order.pages().raw());
+  if ((raw(gfp) & cpu.task->whole_path_gfp()) == 0 &&
+      zone.free_pages() - length >= route.low->get() && has_free_block(zone, order)) [[likely]] {
+    const unsigned list = pcp_list_of(order, mobility_.type_of(gfp));
+    PerCpuPages& set = percpu_at<PerCpuZone>(cpu.percpu, zone.percpu_offset).pages;
+    if (list != kNoPcpList && set.lock.try_lock()) [[likely]] {
+      // Where limits are ample they stay so when pages leave, and no free_factor is to be lowered.
+      PageList& blocks = set.lists.data()[list];
+      if (set.ample && !blocks.empty()) [[likely]] {
+        Page& page = array_.at(blocks.pop_front(array_));
+        set.listed -= static_cast<std::int32_t>(length);
+        ++set.blocks.data()[list];
+        set.lock.unlock();
+        page.references = 1;
+        if (any(gfp & Gfp::kCompound))
+          page.set_word(PageWord(zone.page_bits, order, PageKind::kCompound));
+        return &page;
+      }
+      set.lock.unlock();
+    }
   }
-  set.pages.lock.unlock();
-  if (index == PageIndex::kNone) return nullptr;
-  const bool local = zone.node == cpu.node;
-  own.numa.data()[index_of(NumaItem::kNumaHit)].add(1);
-  own.numa.data()[index_of(local ? NumaItem::kNumaLocal : NumaItem::kNumaOther)].add(1);
-  count_event(cpu.percpu, for_zone(VmEvent::kPgalloc, zone.type), std::uint64_t{1} << order.raw());
+  return allocate_whole(gfp, order, node);
+}
+
+// What the shortest path could not do for want of a page at hand: fetches some from the set's list.
+Page* PageAllocator::allocate_warm(Gfp gfp, NodeId node) {
+  const CpuContext& cpu = *Arch::current();
+  const Route& route = routes_[route_of(gfp, node)];
+  Zone& zone = *route.zone;
+  PageIndex index = PageIndex::kNone;
+  if ((raw(gfp) & cpu.task->whole_path_gfp()) == 0 && zone.free_pages() > route.low->get()) {
+    PerCpuPages& set = percpu_at<PerCpuZone>(cpu.percpu, zone.percpu_offset).pages;
+    if (set.lock.try_lock()) {
+      index = sets_.take_single(set, mobility_.type_of(gfp));
+      if (index != PageIndex::kNone) {
+        --set.moved;
+        ++set.served;
+        set.free_factor >>= 1;
+        set.set_limits();
+      }
+      set.lock.unlock();
+    }
+  }
+  if (index == PageIndex::kNone) return allocate_whole(gfp, Order{0}, node);
   Page& page = array_.at(index);
-  const bool compound = order != Order{0} && any(gfp & Gfp::kCompound);
-  page.set_word(PageWord(zone.page_bits, order, compound ? PageKind::kCompound : PageKind::kInUse));
   page.references = 1;
   return &page;
 }
 
-Page* PageAllocator::allocate_block(Gfp gfp, Order order, NodeId node) {
-  if (Page* const page = take_ready(gfp, order, node)) return page;
+Page* PageAllocator::allocate_whole(Gfp gfp, Order order, NodeId node) {
   AllocRequest request = prepare(gfp, order, node, kAllNodes);
   return allocate_with(request);
 }

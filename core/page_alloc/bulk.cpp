@@ -43,13 +43,23 @@ std::size_t PageAllocator::take_bulk_from(Zone& zone, const AllocRequest& reques
   const PerCpuSets::Set set{area, zone, percpu_at<PerCpuZone>(area, zone.percpu_offset).pages};
   if (!set.pages.lock.try_lock()) return 0;
   std::size_t taken = 0;
+  HotPages& hot = set.pages.hot.data()[index_of(request.type)];
+  const bool as_they_are = !debug_.hooked() && !any(request.gfp & Gfp::kZero);
   for (std::size_t slot = first_empty(pages, 0); slot < pages.size();
        slot = first_empty(pages, slot + 1)) {
+    if (hot.count != 0 && as_they_are) [[likely]] {
+      pages[slot] = hot.pages.data()[--hot.count];
+      pages[slot]->references = 1;
+      ++set.pages.moved;
+      ++taken;
+      continue;
+    }
     const PageIndex index = sets_.take(set, request, AllocFlags{Watermark::kLow});
     if (index == PageIndex::kNone) break;
     pages[slot] = &hand_out(zone, index, request);
     ++taken;
   }
+  set.pages.set_limits();
   set.pages.lock.unlock();
   if (taken != 0) count_allocation(area, zone, request, taken);
   return taken;

@@ -33,7 +33,7 @@ namespace quire {
       set.lock.unlock();
     }
   }
-  return allocate_block(gfp, Order{0}, node);
+  return allocate_warm(gfp, node);
 }
 
 [[gnu::always_inline]] inline void PageAllocator::free_page(Page& page) {
@@ -60,14 +60,14 @@ namespace quire {
 }
 
 inline Page* PageAllocator::allocate(Gfp gfp, Order order, NodeId node) {
-  return order == Order{0} ? allocate_page(gfp, node) : allocate_block(gfp, order, node);
+  return order == Order{0} ? allocate_page(gfp, node) : allocate_block_fast(gfp, order, node);
 }
 
 inline void PageAllocator::free(Page& page, Order order) {
   if (order == Order{0})
     free_page(page);
   else
-    free_checked(page, order);
+    free_block_fast(page, order);
 }
 
 }  // namespace quire

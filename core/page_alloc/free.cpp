@@ -3,7 +3,37 @@
 
 namespace quire {
 
-// References that others hold, blocks, compound pages, bad states, hooks, full sets.
+// What most blocks are: whole, with their last reference, and the CPU's set has room.
+void PageAllocator::free_block_fast(Page& page, Order order) {
+  const PageWord word = page.word;
+  // Of the kinds of blocks in use, compound is the one with its lowest bit set.
+  constexpr std::uint32_t kCompoundBit = 1u << PageWord::kKindShift;
+  const std::uint32_t plain = plain_word_ | order.raw() << PageWord::kOrderShift;
+  if ((word.without_zone() & ~kCompoundBit) == plain &&
+      ((page.references ^ 1) | page.mapping) == 0) [[likely]] {
+    const PageIndex index = array_.index_of(page);
+    const MigrateType type = pageblocks_.get(raw(index));
+    const unsigned list = pcp_list_of(order, type);
+    PerCpuPages& set = percpu_zone(Arch::current()->percpu, word.zone()).pages;
+    if (list != kNoPcpList && set.lock.try_lock()) [[likely]] {
+      const auto length = static_cast<std::int32_t>(order.pages().raw());
+      if (set.has_room_for(length)) [[likely]] {
+        page.references = 0;
+        page.list_type = type;
+        if ((word.raw() & kCompoundBit) != 0)
+          page.set_word(PageWord(word.zone_bits(), order, PageKind::kInUse));
+        set.lists.data()[list].push_front(array_, page, index);
+        set.listed += length;
+        set.lock.unlock();
+        return;
+      }
+      set.lock.unlock();
+    }
+  }
+  free_checked(page, order);
+}
+
+// References that others hold, bad states, hooks, full sets, orders that have no list.
 void PageAllocator::free_checked(Page& page, Order order) {
   const PageWord word = page.word;
   const bool in_use = word.kind() == PageKind::kInUse || word.kind() == PageKind::kCompound;
@@ -122,10 +152,10 @@ void PageAllocator::drain(Zone& zone, CpuId cpu) {
 }
 
 void PageAllocator::settle(Zone& zone, CpuId cpu) {
-  const PerCpuSets::Set set{nodes_.percpu_area(cpu), zone, nodes_.percpu(zone, cpu).pages};
-  set.pages.lock.claim(host_);
+  PerCpuPages& set = nodes_.percpu(zone, cpu).pages;
+  set.lock.claim(host_);
   sets_.settle(set);
-  set.pages.lock.release();
+  set.lock.release();
 }
 
 void PageAllocator::drain_cpu(CpuId cpu) {

@@ -13,6 +13,7 @@ ZoneImage::ZoneImage(PageAllocator& allocator, Zone& zone) : allocator_(allocato
     own.pages.ample = false;
     own.pages.listed = 0;
     own.pages.served = 0;
+    own.pages.blocks = {};
     own.pages.moved = 0;
     own.pages.free_factor = 0;
     own.pages.lock.release();

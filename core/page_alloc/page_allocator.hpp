@@ -98,8 +98,9 @@ class PageAllocator {
   }
 
   [[nodiscard]] AllocRequest prepare(Gfp gfp, Order order, NodeId node, NodeMask nodes) const;
-  Page* allocate_block(Gfp gfp, Order order, NodeId node);
-  Page* take_ready(Gfp gfp, Order order, NodeId node);
+  Page* allocate_block_fast(Gfp gfp, Order order, NodeId node);
+  Page* allocate_warm(Gfp gfp, NodeId node);
+  [[gnu::noinline]] Page* allocate_whole(Gfp gfp, Order order, NodeId node);
   Page* allocate_with(AllocRequest& request);
   Page* allocate_slow(AllocRequest& request);
   Page* get_page_from_freelist(const AllocRequest& request, AllocFlags flags);
@@ -112,6 +113,7 @@ class PageAllocator {
                         std::uint64_t times) const;
   [[nodiscard]] AllocFlags first_flags(const AllocRequest& request) const;
 
+  void free_block_fast(Page& page, Order order);
   void free_checked(Page& page, Order order);
   void free_all_but_first(Page& page, Order order);
   void free_block(Page& page, Order order);

@@ -29,19 +29,18 @@ bool PerCpuSets::refill(const Set& set, const AllocRequest& request, AllocFlags 
   std::int32_t blocks = set.pages.batch.load(std::memory_order_relaxed);
   if (blocks > 1) blocks = max_of(blocks >> request.order.raw(), 2);
   PageList& list = set.pages.lists[pcp_index(request.type, request.order)];
-  const PageArray array = buddy_.map().array();
   const PageWord word(set.zone.page_bits, request.order, PageKind::kInUse);
   const SpinGuard guard(set.zone.lock);
   std::int32_t taken = 0;
   for (; taken < blocks; ++taken) {
     const PageIndex index = mobility_.take(set.zone, request, flags);
     if (index == PageIndex::kNone) break;
-    Page& page = array.at(index);
+    Page& page = array_.at(index);
     page.word = word;
     page.refcount = 0;
     page.mapcount = 0;
     page.list_type = request.type;
-    list.push_back(array, index);
+    list.push_back(array_, index);
   }
   const std::int32_t pages = taken << request.order.raw();
   set.pages.listed += pages;
@@ -51,80 +50,80 @@ bool PerCpuSets::refill(const Set& set, const AllocRequest& request, AllocFlags 
 }
 
 // Makes room: the oldest hot pages go to the front of their list.
-void PerCpuSets::spill(const Set& set, MigrateType of, std::uint32_t pages) {
+void PerCpuSets::spill(PerCpuPages& set, MigrateType of, std::uint32_t pages) {
   const unsigned type = index_of(of);
-  HotPages& hot = set.pages.hot.data()[type];
-  PageList& list = set.pages.lists.data()[type];
-  const PageArray array = buddy_.map().array();
+  HotPages& hot = set.hot.data()[type];
+  PageList& list = set.lists.data()[type];
   Page** const slots = hot.pages.data();
-  for (std::uint32_t i = 0; i < pages; ++i) list.push_front(array, array.index_of(*slots[i]));
+  for (std::uint32_t i = 0; i < pages; ++i)
+    list.push_front(array_, *slots[i], array_.index_of(*slots[i]));
   for (std::uint32_t i = pages; i < hot.count; ++i) slots[i - pages] = slots[i];
   hot.count = static_cast<std::uint16_t>(hot.count - pages);
-  set.pages.listed += static_cast<std::int32_t>(pages);
+  set.listed += static_cast<std::int32_t>(pages);
 }
 
 // Fetches pages from the front of a list, so that the next requests find them at hand.
-void PerCpuSets::warm(const Set& set, unsigned type) {
+void PerCpuSets::warm(PerCpuPages& set, unsigned type) {
   constexpr std::uint32_t kMost = HotPages::kCapacity - 1;
-  HotPages& hot = set.pages.hot.data()[type];
-  PageList& list = set.pages.lists.data()[type];
-  const PageArray array = buddy_.map().array();
+  HotPages& hot = set.hot.data()[type];
+  PageList& list = set.lists.data()[type];
   Page** const slots = hot.pages.data();
   std::uint32_t count = 0;
-  while (count < kMost && !list.empty()) slots[count++] = &array.at(list.pop_front(array));
+  while (count < kMost && !list.empty()) slots[count++] = &array_.at(list.pop_front(array_));
   std::reverse(slots, slots + count);
   hot.count = static_cast<std::uint16_t>(count);
-  set.pages.listed -= static_cast<std::int32_t>(count);
+  set.listed -= static_cast<std::int32_t>(count);
 }
 
-void PerCpuSets::settle(const Set& set) {
+void PerCpuSets::settle(PerCpuPages& set) {
   for (unsigned type = 0; type < kPcpTypes; ++type)
-    spill(set, static_cast<MigrateType>(type), set.pages.hot[type].count);
-  set.pages.set_limits();
+    spill(set, static_cast<MigrateType>(type), set.hot[type].count);
+  set.set_limits();
+}
+
+PageIndex PerCpuSets::take_listed(PerCpuPages& pages, unsigned list) {
+  if (pages.lists.data()[list].empty()) return PageIndex::kNone;
+  const std::int32_t length = pages_of(order_of_pcp_list(list));
+  pages.listed -= length;
+  pages.moved += length;
+  return pages.lists.data()[list].pop_front(array_);
 }
 
 // While free_factor counts down every request must be looked at, so nothing is kept at hand.
-PageIndex PerCpuSets::take_listed(const Set& set, unsigned list, Order order) {
-  if (set.pages.lists.data()[list].empty()) return PageIndex::kNone;
-  set.pages.listed -= pages_of(order);
-  return set.pages.lists.data()[list].pop_front(buddy_.map().array());
+PageIndex PerCpuSets::take_single(PerCpuPages& pages, MigrateType type) {
+  HotPages& hot = pages.hot.data()[index_of(type)];
+  if (hot.count == 0 && pages.free_factor == 0) warm(pages, index_of(type));
+  if (hot.count == 0) return take_listed(pages, index_of(type));
+  ++pages.moved;
+  return array_.index_of(*hot.pages.data()[--hot.count]);
 }
 
-PageIndex PerCpuSets::take_ready(const Set& set, MigrateType type, Order order) {
-  PageIndex index = PageIndex::kNone;
-  const unsigned list = pcp_index(type, order);
-  if (order != Order{0}) {
-    index = take_listed(set, list, order);
-  } else {
-    HotPages& hot = set.pages.hot.data()[list];
-    if (hot.count == 0 && set.pages.free_factor == 0) warm(set, list);
-    index = hot.count == 0 ? take_listed(set, list, order)
-                           : buddy_.map().index_of(*hot.pages.data()[--hot.count]);
-  }
-  if (index != PageIndex::kNone) set.pages.moved += pages_of(order);
-  set.pages.set_limits();
+PageIndex PerCpuSets::take_ready(PerCpuPages& pages, MigrateType type, Order order) {
+  const PageIndex index =
+      order == Order{0} ? take_single(pages, type) : take_listed(pages, pcp_index(type, order));
+  pages.set_limits();
   return index;
 }
 
 PageIndex PerCpuSets::take(const Set& set, const AllocRequest& request, AllocFlags flags) {
-  const PageIndex ready = take_ready(set, request.type, request.order);
+  const PageIndex ready = take_ready(set.pages, request.type, request.order);
   if (ready != PageIndex::kNone) return ready;
   const unsigned list = pcp_index(request.type, request.order);
   if (set.pages.lists[list].empty() && !refill(set, request, flags)) return PageIndex::kNone;
-  return take_ready(set, request.type, request.order);
+  return take_ready(set.pages, request.type, request.order);
 }
 
 void PerCpuSets::put(const Set& set, PageIndex index, Order order) {
-  Page& page = buddy_.map().at(index);
+  Page& page = array_.at(index);
   const MigrateType kept =
       is_mergeable(page.list_type) ? page.list_type : MigrateType::kMovable;
   const unsigned list = pcp_index(kept, order);
   if (order == Order{0} && set.pages.free_factor == 0) {
     HotPages& hot = set.pages.hot[list];
-    if (hot.count == HotPages::kCapacity) spill(set, kept, HotPages::kCapacity - 1);
+    if (hot.count == HotPages::kCapacity) spill(set.pages, kept, HotPages::kCapacity - 1);
     hot.pages[hot.count++] = &page;
   } else {
-    set.pages.lists[list].push_front(buddy_.map().array(), index);
+    set.pages.lists[list].push_front(array_, index);
     set.pages.listed += pages_of(order);
   }
   flush(set, list);
@@ -146,11 +145,11 @@ std::int32_t PerCpuSets::empty_list(const Set& set, unsigned index, std::int32_t
   const Order order = order_of_pcp_list(index);
   while (count > 0 && !list.empty()) {
     const PageIndex last = list.back();
-    list.remove(buddy_.map().array(), last);
+    list.remove(array_, last);
     count -= pages_of(order);
     set.pages.listed -= pages_of(order);
     set.pages.moved += pages_of(order);
-    MigrateType type = buddy_.map().at(last).list_type;
+    MigrateType type = array_.at(last).list_type;
     if (set.zone.nr_isolated_blocks != 0) [[unlikely]]
       type = buddy_.map().pageblock_type(last);
     mod_zone_state(set.area, set.zone, ZoneItem::kNrFreePages,
@@ -163,7 +162,7 @@ std::int32_t PerCpuSets::empty_list(const Set& set, unsigned index, std::int32_t
 void PerCpuSets::give_back(const Set& set, std::int32_t count, unsigned first) {
   count = min_of(count, set.pages.count());
   if (count <= 0) return;
-  settle(set);
+  settle(set.pages);
   const SpinGuard guard(set.zone.lock);
   for (unsigned index = first; count > 0; index = (index + 1) % kPcpLists)
     count = empty_list(set, index, count);

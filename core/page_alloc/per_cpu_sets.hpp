@@ -17,7 +17,8 @@ namespace quire {
 
 class PerCpuSets {
  public:
-  PerCpuSets(Buddy& buddy, Mobility& mobility) : buddy_(buddy), mobility_(mobility) {}
+  PerCpuSets(Buddy& buddy, Mobility& mobility)
+      : buddy_(buddy), mobility_(mobility), array_(buddy.map().array()) {}
 
   struct Set {
     std::byte* area;      // of the CPU whose set it is
@@ -30,13 +31,15 @@ class PerCpuSets {
   PageIndex take(const Set& set, const AllocRequest& request, AllocFlags flags)
       QUIRE_REQUIRES(set.pages.lock);
   // The same without a refill.
-  PageIndex take_ready(const Set& set, MigrateType type, Order order)
-      QUIRE_REQUIRES(set.pages.lock);
+  PageIndex take_ready(PerCpuPages& pages, MigrateType type, Order order)
+      QUIRE_REQUIRES(pages.lock);
+  // The same for a single page, whose caller sets the limits.
+  PageIndex take_single(PerCpuPages& pages, MigrateType type) QUIRE_REQUIRES(pages.lock);
   // Puts a block that is free, with its list_type, into the set.
   void put(const Set& set, PageIndex index, Order order) QUIRE_REQUIRES(set.pages.lock);
 
   // Moves hot pages to the front of their lists.
-  void settle(const Set& set) QUIRE_REQUIRES(set.pages.lock);
+  void settle(PerCpuPages& set) QUIRE_REQUIRES(set.lock);
 
   // Gives all pages back.
   void drain(const Set& set) QUIRE_REQUIRES(set.pages.lock) {
@@ -44,13 +47,12 @@ class PerCpuSets {
   }
 
  private:
+  PageIndex take_listed(PerCpuPages& pages, unsigned list) QUIRE_REQUIRES(pages.lock);
   bool refill(const Set& set, const AllocRequest& request, AllocFlags flags)
       QUIRE_REQUIRES(set.pages.lock);
   void flush(const Set& set, unsigned index) QUIRE_REQUIRES(set.pages.lock);
-  PageIndex take_listed(const Set& set, unsigned list, Order order)
-      QUIRE_REQUIRES(set.pages.lock);
-  void spill(const Set& set, MigrateType of, std::uint32_t pages) QUIRE_REQUIRES(set.pages.lock);
-  void warm(const Set& set, unsigned type) QUIRE_REQUIRES(set.pages.lock);
+  void spill(PerCpuPages& set, MigrateType of, std::uint32_t pages) QUIRE_REQUIRES(set.lock);
+  void warm(PerCpuPages& set, unsigned type) QUIRE_REQUIRES(set.lock);
   void give_back(const Set& set, std::int32_t count, unsigned first)
       QUIRE_REQUIRES(set.pages.lock);
   std::int32_t empty_list(const Set& set, unsigned index, std::int32_t count)
@@ -58,6 +60,7 @@ class PerCpuSets {
 
   Buddy& buddy_;
   Mobility& mobility_;
+  PageArray array_;
 };
 
 }  // namespace quire

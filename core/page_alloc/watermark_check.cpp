@@ -21,18 +21,6 @@ bool has_reserved_block(const Zone& zone, Order order) QUIRE_NO_THREAD_SAFETY_AN
 
 }  // namespace
 
-bool has_free_block(const Zone& zone, Order order) QUIRE_NO_THREAD_SAFETY_ANALYSIS {
-  for (const FreeArea* area = zone.free_area.data() + order.raw();
-       area <= zone.free_area.data() + Order::kMax; ++area) {
-    const PageList* const lists = area->lists.data();
-    if (!lists[index_of(MigrateType::kMovable)].empty_racy() ||
-        !lists[index_of(MigrateType::kUnmovable)].empty_racy() ||
-        !lists[index_of(MigrateType::kReclaimable)].empty_racy())
-      return true;
-  }
-  return false;
-}
-
 bool watermark_ok(const Zone& zone, const WatermarkQuery& query, std::int64_t free_pages) {
   std::int64_t min = query.mark;
   if (query.flags.has(AllocFlags::kMinReserve)) {

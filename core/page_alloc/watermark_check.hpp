@@ -21,7 +21,21 @@ struct WatermarkQuery {
 };
 
 // Whether a block of `order` or larger lies on the lists that every request may take from.
-bool has_free_block(const Zone& zone, Order order);
+// Looks first where most of them are.
+[[gnu::always_inline]] inline bool has_free_block(const Zone& zone, Order order)
+    QUIRE_NO_THREAD_SAFETY_ANALYSIS {
+  const FreeArea* const areas = zone.free_area.data();
+  if (!areas[Order::kMax].lists.data()[index_of(MigrateType::kMovable)].empty_racy()) [[likely]]
+    return true;
+  for (const FreeArea* area = areas + Order::kMax; area >= areas + order.raw(); --area) {
+    const PageList* const lists = area->lists.data();
+    if (!lists[index_of(MigrateType::kMovable)].empty_racy() ||
+        !lists[index_of(MigrateType::kUnmovable)].empty_racy() ||
+        !lists[index_of(MigrateType::kReclaimable)].empty_racy())
+      return true;
+  }
+  return false;
+}
 
 // The exact check against `free_pages`.
 bool watermark_ok(const Zone& zone, const WatermarkQuery& query, std::int64_t free_pages);

@@ -61,6 +61,23 @@ constexpr Order order_of_pcp_list(unsigned index) {
   return index >= kPcpLowLists ? kPageblockOrder : Order{index / kPcpTypes};
 }
 
+// pcp_index() as a table for hot paths: kNoPcpList where an order has no list, and for types whose
+// pages do not mix with others.
+inline constexpr std::uint8_t kNoPcpList = 0xff;
+inline constexpr auto kPcpListOf = [] {
+  std::array<std::array<std::uint8_t, 8>, kOrderCount> lists{};
+  for (unsigned order = 0; order < kOrderCount; ++order) {
+    lists[order].fill(kNoPcpList);
+    for (unsigned type = 0; has_pcp_list(Order{order}) && type < kPcpTypes; ++type)
+      lists[order][type] =
+          static_cast<std::uint8_t>(pcp_index(static_cast<MigrateType>(type), Order{order}));
+  }
+  return lists;
+}();
+constexpr unsigned pcp_list_of(Order order, MigrateType type) {
+  return kPcpListOf.data()[order.raw()].data()[index_of(type)];
+}
+
 // The single pages that were freed last, at hand without touching their links: the front of the
 // list of their type, the newest on top.
 struct HotPages {
@@ -83,6 +100,7 @@ struct PerCpuPages {
   std::int64_t moved QUIRE_GUARDED_BY(lock) = 0;    // pages that left otherwise, less refills
   std::array<HotPages, kPcpTypes> hot QUIRE_GUARDED_BY(lock);
   std::array<PageList, kPcpLists> lists QUIRE_GUARDED_BY(lock);
+  std::array<std::uint64_t, kPcpLists> blocks QUIRE_GUARDED_BY(lock){};  // that the short path took
   std::atomic<std::int32_t> high = 0;   // count at which pages go back to the zone; 0: keep none
   std::atomic<std::int32_t> batch = 1;  // pages moved to or from the zone at a time
 
@@ -92,11 +110,31 @@ struct PerCpuPages {
   }
   // Pages ever put here.
   [[nodiscard]] std::uint64_t freed() const QUIRE_REQUIRES(lock) {
-    return served + static_cast<std::uint64_t>(moved + count());
+    return served_pages() + static_cast<std::uint64_t>(moved + count());
+  }
+  // Requests that the shortest path and the one for blocks have met, and the pages of those.
+  [[nodiscard]] std::uint64_t served_requests() const QUIRE_REQUIRES(lock) {
+    std::uint64_t sum = served;
+    for (const std::uint64_t of_list : blocks) sum += of_list;
+    return sum;
+  }
+  [[nodiscard]] std::uint64_t served_pages() const QUIRE_REQUIRES(lock) {
+    std::uint64_t sum = served;
+    for (unsigned list = 0; list < kPcpLists; ++list)
+      sum += blocks[list] << order_of_pcp_list(list).raw();
+    return sum;
+  }
+  // Whether that many pages may be added with nothing else to be looked at.
+  // A guess on the safe side: it takes all places for hot pages as filled.
+  [[nodiscard]] bool has_room_for(std::int32_t pages) const QUIRE_REQUIRES(lock) {
+    return ample && high.load(std::memory_order_relaxed) - listed - pages > 2 * kAmple;
   }
   // Sets the limits of hot pages, so that count() reaches `high` only where it is looked at.
   // Whoever changed anything but hot pages calls it before it gives the lock back.
   void set_limits() QUIRE_REQUIRES(lock);
+
+  // Room for that many pages more leaves the limits of hot pages as high as they can be.
+  static constexpr std::int32_t kAmple = kPcpTypes * HotPages::kCapacity;
 };
 
 struct alignas(64) PerCpuZone {
@@ -114,7 +152,6 @@ struct alignas(64) PerCpuEvents {
 };
 
 inline void PerCpuPages::set_limits() {
-  constexpr std::int32_t kAmple = kPcpTypes * HotPages::kCapacity;
   const std::int32_t room = high.load(std::memory_order_relaxed) - 1 - count();
   if (ample && room >= kAmple && free_factor == 0) return;
   ample = room >= kAmple && free_factor == 0;

@@ -9,12 +9,13 @@ std::uint64_t not_negative(std::int64_t value) {
 
 // What the hot paths of one set have counted.
 struct HotCounts {
-  std::uint64_t served;
+  std::uint64_t requests;
+  std::uint64_t pages;
   std::uint64_t freed;
 };
 HotCounts hot_counts(PerCpuPages& pages) {
   pages.lock.claim(*Arch::current()->host);
-  const HotCounts counts{pages.served, pages.freed()};
+  const HotCounts counts{pages.served_requests(), pages.served_pages(), pages.freed()};
   pages.lock.release();
   return counts;
 }
@@ -79,7 +80,7 @@ std::uint64_t numa_state(const Nodes& nodes, const Zone& zone, NumaItem item) {
     sum += own.numa[index_of(item)].read();
     const bool local = nodes.node_of(CpuId{static_cast<std::uint16_t>(cpu)}) == zone.node;
     const NumaItem where = local ? NumaItem::kNumaLocal : NumaItem::kNumaOther;
-    if (item == NumaItem::kNumaHit || item == where) sum += hot_counts(own.pages).served;
+    if (item == NumaItem::kNumaHit || item == where) sum += hot_counts(own.pages).requests;
   }
   return sum;
 }
@@ -100,7 +101,7 @@ std::uint64_t event_count(const Nodes& nodes, VmEvent event) {
       const bool allocations = event == for_zone(VmEvent::kPgalloc, zone.type);
       if (!allocations && event != VmEvent::kPgfree) return;
       const HotCounts hot = hot_counts(nodes.percpu(zone, cpu).pages);
-      sum += allocations ? hot.served : hot.freed;
+      sum += allocations ? hot.pages : hot.freed;
     });
   }
   return sum;
