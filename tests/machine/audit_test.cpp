@@ -15,7 +15,7 @@ namespace {
 // A machine with blocks in every state: free of every order, runs, in sets, in use.
 class LivedIn : public TestMachine {
  public:
-  LivedIn() : TestMachine(Shape::one_zone(128, 2)) {
+  LivedIn() : TestMachine(Shape::one_zone({128, 2})) {
     for (unsigned order = 0; order < kOrderCount; ++order)
       used.push_back(alloc(Gfp::kKernel, order));
     pages().drain_all();

@@ -59,7 +59,8 @@ void use(TestMachine& machine, Random& random) {
     if (held.empty() || random.below(100) < 60) {
       const unsigned order = random.below(3) == 0 ? random.below(kOrderCount) : 0;
       const Gfp gfp = kKinds[random.below(std::size(kKinds))] | Gfp::kNoWarn;
-      if (Page* const page = machine.alloc(gfp, order, node)) held.push_back({page, order});
+      Page* const page = machine.alloc(gfp, order, node_id(node));
+      if (page != nullptr) held.push_back({page, order});
     } else {
       std::swap(held[random.below(static_cast<std::uint32_t>(held.size()))], held.back());
       machine.free(held.back().page, held.back().order);

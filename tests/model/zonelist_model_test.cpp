@@ -4,10 +4,10 @@
 // QUIRE_SEED=n replays a run.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <span>
 #include <tuple>
 #include <vector>
 
@@ -20,8 +20,8 @@ struct World {
   std::vector<bool> has_memory;
   std::vector<std::uint8_t> distances;
   [[nodiscard]] unsigned size() const { return static_cast<unsigned>(has_memory.size()); }
-  [[nodiscard]] unsigned distance(unsigned from, unsigned to) const {
-    return distances[from * size() + to];
+  [[nodiscard]] std::span<const std::uint8_t> distances_from(unsigned node) const {
+    return std::span(distances).subspan(node * size(), size());
   }
 };
 
@@ -32,14 +32,14 @@ std::vector<std::vector<unsigned>> naive_orders(const World& world) {
     std::set<unsigned> left;
     for (unsigned node = 0; node < world.size(); ++node)
       if (node != local && world.has_memory[node]) left.insert(node);
+    const auto distance = world.distances_from(local);
     std::vector<unsigned> order{local};
     while (!left.empty()) {
-      const auto cost = [&](unsigned node) {
-        return std::tuple(world.distance(local, node) + (node < local ? 1 : 0), load[node], node);
-      };
-      const unsigned next = *std::min_element(
-          left.begin(), left.end(), [&](unsigned a, unsigned b) { return cost(a) < cost(b); });
-      if (world.distance(local, next) != world.distance(local, order.back())) ++load[next];
+      std::set<std::tuple<unsigned, unsigned, unsigned>> by_cost;
+      for (const unsigned node : left)
+        by_cost.insert({distance[node] + (node < local ? 1u : 0u), load[node], node});
+      const unsigned next = std::get<2>(*by_cost.begin());
+      if (distance[next] != distance[order.back()]) ++load[next];
       order.push_back(next);
       left.erase(next);
     }

@@ -20,7 +20,7 @@ class ExactPagesTest : public testing::Test {
     return static_cast<std::uint64_t>(test.free_now(test.dma32()));
   }
 
-  TestMachine test{Shape::one_zone(64, 2)};
+  TestMachine test{Shape::one_zone({64, 2})};
   ExactPages pages;
 };
 

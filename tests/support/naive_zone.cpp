@@ -7,12 +7,12 @@ namespace quire::model {
 namespace {
 
 // Where a type takes from when it has nothing left, in this order.
-constexpr unsigned kInsteadOf[3][2] = {
+constexpr Type kInsteadOf[3][2] = {
     {kReclaimable, kMovable}, {kReclaimable, kUnmovable}, {kUnmovable, kMovable}};
 
-constexpr bool mixes(unsigned type) { return type < kHighAtomic; }
+constexpr bool mixes(Type type) { return type < kHighAtomic; }
 
-std::optional<unsigned> list_of(unsigned order, unsigned type) {
+std::optional<unsigned> list_of(unsigned order, Type type) {
   if (order <= 3) return 3 * order + type;
   if (order == 9) return type == kMovable ? 13 : 12;
   return std::nullopt;
@@ -21,7 +21,7 @@ unsigned order_of(unsigned list) { return list >= 12 ? 9 : list / 3; }
 
 }  // namespace
 
-void NaiveZone::put(Number page, unsigned order, unsigned type, bool front) {
+void NaiveZone::put(Number page, unsigned order, Type type, bool front) {
   std::list<Number>& list = lists[order][type];
   const auto place = list.insert(front ? list.begin() : list.end(), page);
   free_[page] = {order, type, place};
@@ -33,7 +33,7 @@ void NaiveZone::take_out(Number page) {
   free_.erase(page);
 }
 
-void NaiveZone::move_to(Number page, unsigned type) {
+void NaiveZone::move_to(Number page, Type type) {
   const unsigned order = free_.at(page).order;
   take_out(page);
   put(page, order, type, false);
@@ -47,7 +47,7 @@ void NaiveZone::count(unsigned cpu, std::int64_t pages) {
   diff = 0;
 }
 
-std::optional<Number> NaiveZone::smallest(unsigned order, unsigned type) {
+std::optional<Number> NaiveZone::smallest(unsigned order, Type type) {
   for (unsigned o = order; o < kOrderCount; ++o) {
     if (lists[o][type].empty()) continue;
     const Number page = lists[o][type].front();
@@ -68,8 +68,8 @@ std::optional<Number> NaiveZone::from_lists(unsigned order, Type type) {
   }
 }
 
-std::optional<unsigned> NaiveZone::fallback(unsigned order, Type type) const {
-  for (const unsigned other : kInsteadOf[type])
+std::optional<Type> NaiveZone::fallback(unsigned order, Type type) const {
+  for (const Type other : kInsteadOf[type])
     if (!lists[order][other].empty()) return other;
   return std::nullopt;
 }
@@ -91,7 +91,7 @@ bool NaiveZone::steal(unsigned order, Type type) {
 }
 
 void NaiveZone::steal_from(Number page, unsigned order, Type type) {
-  const unsigned old_type = type_of(page);
+  const Type old_type = type_of(page);
   if (old_type == kHighAtomic) return move_to(page, type);
   if (order >= 9) {
     for (Number p = page; p < page + (Number{1} << order); p += 512) set_type(p, type);
@@ -108,7 +108,7 @@ void NaiveZone::steal_from(Number page, unsigned order, Type type) {
   if (moved + alike >= 256) set_type(page, type);
 }
 
-std::int64_t NaiveZone::move_block(Number page, unsigned type) {
+std::int64_t NaiveZone::move_block(Number page, Type type) {
   Number at = page & ~Number{511};
   const Number end = at + 512;
   if (at < sizes_.span.start.raw()) at = page;
@@ -128,14 +128,14 @@ std::int64_t NaiveZone::move_block(Number page, unsigned type) {
   return moved;
 }
 
-bool NaiveZone::may_merge(Number buddy, unsigned order, unsigned type) const {
+bool NaiveZone::may_merge(Number buddy, unsigned order, Type type) const {
   const auto found = free_.find(buddy);
   if (found == free_.end() || found->second.order != order) return false;
   if (order < 9) return true;
   return type_of(buddy) == type || (mixes(type_of(buddy)) && mixes(type));
 }
 
-void NaiveZone::merge(Number page, unsigned order, unsigned type) {
+void NaiveZone::merge(Number page, unsigned order, Type type) {
   while (order < Order::kMax && may_merge(page ^ Number{1} << order, order, type)) {
     take_out(page ^ Number{1} << order);
     page &= ~(Number{1} << order);
@@ -150,10 +150,10 @@ void NaiveZone::merge(Number page, unsigned order, unsigned type) {
   put(page, order, type, front);
 }
 
-bool NaiveZone::has_block(unsigned order, unsigned first_type, unsigned end_type) const {
+bool NaiveZone::has_block(unsigned order, bool reserved) const {
   for (unsigned o = order; o < kOrderCount; ++o)
-    for (unsigned type = first_type; type < end_type; ++type)
-      if (!lists[o][type].empty()) return true;
+    for (unsigned type = 0; type < kTypes; ++type)
+      if ((type == kHighAtomic) == reserved && !lists[o][type].empty()) return true;
   return false;
 }
 
@@ -163,8 +163,8 @@ bool NaiveZone::watermark_ok(Ask ask, const Flags& flags, std::int64_t mark) con
   if (flags.min_reserve) mark -= mark / 2;
   if (flags.min_reserve && flags.non_block) mark -= mark / 4;
   if (usable <= mark) return false;
-  if (ask.order == 0 || has_block(ask.order, 0, kHighAtomic)) return true;
-  return flags.high_atomic && has_block(ask.order, kHighAtomic, kTypes);
+  if (ask.order == 0 || has_block(ask.order, false)) return true;
+  return flags.high_atomic && has_block(ask.order, true);
 }
 
 bool NaiveZone::enough(Ask ask, const Flags& flags) const {
@@ -177,7 +177,9 @@ bool NaiveZone::enough(Ask ask, const Flags& flags) const {
          watermark_ok(ask, flags, sizes_.min);
 }
 
-std::optional<Number> NaiveZone::from_set(unsigned cpu, unsigned order, Type type) {
+std::optional<Number> NaiveZone::from_set(unsigned cpu, Ask ask) {
+  const unsigned order = ask.order;
+  const Type type = ask.type;
   NaiveSet& set = sets[cpu];
   std::list<Number>& list = set.lists[*list_of(order, type)];
   if (list.empty()) {
@@ -206,7 +208,7 @@ std::optional<Number> NaiveZone::try_zone(unsigned cpu, Ask ask, const Flags& fl
   std::optional<Number> page;
   if (list_of(ask.order, ask.type)) {
     sets[cpu].free_factor >>= 1;
-    page = from_set(cpu, ask.order, ask.type);
+    page = from_set(cpu, ask);
   }
   if (!page) {
     if (flags.high_atomic) page = smallest(ask.order, kHighAtomic);
@@ -255,8 +257,8 @@ bool NaiveZone::unreserve(Type type) {
 }
 
 void NaiveZone::free(unsigned cpu, Number page, unsigned order) {
-  const unsigned type = type_of(page);
-  const auto number = list_of(order, mixes(type) ? type : unsigned{kMovable});
+  const Type type = type_of(page);
+  const auto number = list_of(order, mixes(type) ? type : kMovable);
   if (!number) {
     count(cpu, std::int64_t{1} << order);
     return merge(page, order, type);
@@ -297,7 +299,7 @@ std::vector<Number> NaiveZone::allocate_bulk(unsigned cpu, Type type, unsigned w
   const Ask ask{0, type, false};
   if (wanted > 1 && enough(ask, {sizes_.low + boost + wanted, false, false, false, false})) {
     while (got.size() < wanted) {
-      const auto page = from_set(cpu, 0, type);
+      const auto page = from_set(cpu, ask);
       if (!page) break;
       got.push_back(*page);
     }

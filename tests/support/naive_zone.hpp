@@ -44,15 +44,19 @@ class NaiveZone {
 
   std::optional<Number> allocate(unsigned cpu, Ask ask);
   void free(unsigned cpu, Number page, unsigned order);
-  void drain(unsigned cpu, unsigned caller) { give_back({cpu, caller}, sets[cpu].count, 0); }
+  // Whose set is emptied, and on which CPU.
+  struct Flusher {
+    unsigned cpu, counts_on;
+  };
+  void drain(Flusher who) { give_back(who, sets[who.cpu].count, 0); }
   // How many pages one call got, in order; the last may be a single one.
   std::vector<Number> allocate_bulk(unsigned cpu, Type type, unsigned wanted);
 
-  void add_free(Number page, unsigned order, unsigned type) { put(page, order, type, false); }
-  void set_type(Number page, unsigned type) { block_types_[page >> 9] = type; }
-  [[nodiscard]] unsigned type_of(Number page) const {
+  void add_free(Number page, unsigned order, Type type) { put(page, order, type, false); }
+  void set_type(Number page, Type type) { block_types_[page >> 9] = type; }
+  [[nodiscard]] Type type_of(Number page) const {
     const auto found = block_types_.find(page >> 9);
-    return found == block_types_.end() ? unsigned{kMovable} : found->second;
+    return found == block_types_.end() ? kMovable : found->second;
   }
 
   std::array<std::array<std::list<Number>, kTypes>, kOrderCount> lists;
@@ -62,45 +66,43 @@ class NaiveZone {
 
  private:
   struct Block {
-    unsigned order, type;
+    unsigned order;
+    Type type;
     std::list<Number>::iterator place;
   };
   struct Flags {
     std::int64_t mark;
     bool min_reserve, non_block, high_atomic, ignores_boost;
   };
-  struct Flusher {
-    unsigned cpu, counts_on;
-  };
 
-  void put(Number page, unsigned order, unsigned type, bool front);
+  void put(Number page, unsigned order, Type type, bool front);
   void take_out(Number page);
-  void move_to(Number page, unsigned type);
+  void move_to(Number page, Type type);
   void count(unsigned cpu, std::int64_t pages);
 
-  std::optional<Number> smallest(unsigned order, unsigned type);
+  std::optional<Number> smallest(unsigned order, Type type);
   std::optional<Number> from_lists(unsigned order, Type type);
   bool steal(unsigned order, Type type);
   void steal_from(Number page, unsigned order, Type type);
-  std::optional<unsigned> fallback(unsigned order, Type type) const;
-  std::int64_t move_block(Number page, unsigned type);
-  void merge(Number page, unsigned order, unsigned type);
-  [[nodiscard]] bool may_merge(Number buddy, unsigned order, unsigned type) const;
+  std::optional<Type> fallback(unsigned order, Type type) const;
+  std::int64_t move_block(Number page, Type type);
+  void merge(Number page, unsigned order, Type type);
+  [[nodiscard]] bool may_merge(Number buddy, unsigned order, Type type) const;
 
   std::optional<Number> try_zone(unsigned cpu, Ask ask, const Flags& flags);
-  std::optional<Number> from_set(unsigned cpu, unsigned order, Type type);
+  std::optional<Number> from_set(unsigned cpu, Ask ask);
   std::optional<Number> slowly(unsigned cpu, Ask ask);
   [[nodiscard]] bool watermark_ok(Ask ask, const Flags& flags, std::int64_t mark) const;
   [[nodiscard]] bool enough(Ask ask, const Flags& flags) const;
-  [[nodiscard]] bool has_block(unsigned order, unsigned first_type, unsigned end_type) const;
+  [[nodiscard]] bool has_block(unsigned order, bool reserved) const;
   void reserve_block(Number page);
   bool unreserve(Type type);
   void give_back(Flusher who, std::int64_t pages, unsigned list);
 
   Sizes sizes_;
   std::map<Number, Block> free_;  // by first page
-  std::map<Number, unsigned> block_types_;
-  std::map<Number, unsigned> set_types_;  // of a page in a set: whose it was when it came there
+  std::map<Number, Type> block_types_;
+  std::map<Number, Type> set_types_;  // of a page in a set: whose it was when it came there
 
  public:
   std::vector<NaiveSet> sets;

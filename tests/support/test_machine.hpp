@@ -33,10 +33,14 @@ struct Shape {
   bool affinity = true;
 
   // One zone, DMA32, from 16 MiB on.
-  static Shape one_zone(std::uint64_t size_mib, unsigned cpus) {
+  struct Size {
+    std::uint64_t size_mib;
+    unsigned cpus = 1;
+  };
+  static Shape one_zone(Size size) {
     Shape shape;
-    shape.ram = {{0, 16, 16 + size_mib}};
-    shape.cpus.assign(cpus, NodeId{0});
+    shape.ram = {{0, 16, 16 + size.size_mib}};
+    shape.cpus.assign(size.cpus, NodeId{0});
     return shape;
   }
   // Two nodes, each with a Normal zone of `size_mib` and a CPU; node 0 has a DMA32 zone as well.
@@ -76,8 +80,8 @@ class TestMachine {
   [[nodiscard]] std::uint64_t pfn(const Page* page) {
     return page == nullptr ? 0 : machine.map().pfn_of(*page).raw();
   }
-  Page* alloc(Gfp gfp, unsigned order, unsigned node = 0) {
-    return pages().allocate(gfp, Order{order}, node_id(node));
+  Page* alloc(Gfp gfp, unsigned order, NodeId node = NodeId{0}) {
+    return pages().allocate(gfp, Order{order}, node);
   }
   void free(Page* page, unsigned order) { pages().free(*page, Order{order}); }
 
@@ -94,11 +98,11 @@ class TestMachine {
     return blocks;
   }
   // A list of a CPU's set, the next to be taken first.
-  [[nodiscard]] std::vector<std::uint64_t> set_list(Zone& zone, unsigned cpu, unsigned number)
+  [[nodiscard]] std::vector<std::uint64_t> set_list(Zone& zone, CpuId cpu, unsigned number)
       QUIRE_NO_THREAD_SAFETY_ANALYSIS {
     std::vector<std::uint64_t> blocks;
     const MemoryMap& map = machine.map();
-    const PerCpuPages& pages = set(zone, cpu);
+    const PerCpuPages& pages = set(zone, index_of(cpu));
     if (number < kPcpTypes)
       for (unsigned i = pages.hot[number].count; i-- > 0;)
         blocks.push_back(map.pfn_of(*pages.hot[number].pages[i]).raw());

@@ -121,7 +121,7 @@ TEST(Zonelists, ANodeWithoutMemoryFallsBackToTheOthers) {
   TestMachine machine(shape);
   EXPECT_EQ(nodes_in_list(machine.machine, 2), (NodeOrder{0, 1}));
   machine.use_cpu(2);
-  Page* const page = machine.alloc(Gfp::kKernel, 0, 2);
+  Page* const page = machine.alloc(Gfp::kKernel, 0, node_id(2));
   ASSERT_NE(page, nullptr);
   EXPECT_EQ(index_of(machine.machine.nodes().zone_of(page->word).node), 0u);
   EXPECT_TRUE(audited(machine.machine));
