@@ -56,6 +56,9 @@ Result<void> PageAllocator::reserve_routes(Arena& arena) {
 }
 
 void PageAllocator::build_routes() {
+  for (unsigned cpu = 0; cpu < nodes_.cpu_count(); ++cpu)
+    percpu_at<PerCpuEvents>(nodes_.percpu_area(CpuId{static_cast<std::uint16_t>(cpu)}), 0)
+        .recent_word = PerCpuEvents::kNoWord;
   nowhere_.hooked = true;
   nowhere_.refresh_fast_low();
   for (const Node& node : nodes_.all()) {

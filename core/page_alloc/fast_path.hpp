@@ -4,7 +4,7 @@
 //   may the zone be used at all     Route: the request's first zone and its threshold, in which
 //                                   watermark, boost, protection and reserves are summed up
 //   does the request ask for more   Task::whole_path_gfp
-//   must pages be cleared, checked  Zone::hooked: the threshold cannot be met; plain_word_
+//   must pages be cleared, checked  Zone::hooked: the threshold cannot be met; recent_word
 //   are there too many              HotPages::limit
 //   counters                        PerCpuPages::served, folded in by readers
 //
@@ -36,27 +36,39 @@ namespace quire {
   return allocate_warm(gfp, node);
 }
 
+// A branch for each type instead of arithmetic: the processor guesses which it is, and goes on long
+// before the type has arrived from memory. Null for types that have no list.
+[[gnu::always_inline]] inline HotPages* hot_pages_of(PerCpuPages& set, MigrateType type)
+    QUIRE_REQUIRES(set.lock) {
+  HotPages* hot = set.hot.data();
+  if (type == MigrateType::kMovable)
+    hot += index_of(MigrateType::kMovable);
+  else if (type == MigrateType::kReclaimable)
+    hot += index_of(MigrateType::kReclaimable);
+  else if (type != MigrateType::kUnmovable)
+    return nullptr;
+  return hot;
+}
+
 [[gnu::always_inline]] inline void PageAllocator::free_page(Page& page) {
-  const PageWord word = page.word;
+  const PerCpuEvents& own = percpu_at<PerCpuEvents>(Arch::current()->percpu, 0);
   const MigrateType type = pageblocks_.get(raw(array_.index_of(page)));
-  if (word.without_zone() == plain_word_ && ((page.references ^ 1) | page.mapping) == 0 &&
-      is_mergeable(type)) [[likely]] {
-    PerCpuPages& set = percpu_zone(Arch::current()->percpu, word.zone()).pages;
+  if (page.word.raw() == own.recent_word && ((page.references ^ 1) | page.mapping) == 0)
+      [[likely]] {
+    PerCpuPages& set = *own.recent_set;
     if (set.lock.try_lock()) [[likely]] {
-      HotPages& hot = set.hot.data()[index_of(type)];
-      const std::uint32_t slot = hot.count;
-      if (slot < hot.limit) [[likely]] {
+      HotPages* const hot = hot_pages_of(set, type);
+      if (hot != nullptr && hot->count < hot->limit) [[likely]] {
         page.references = 0;
         page.list_type = type;
-        hot.pages.data()[slot] = &page;
-        hot.count = static_cast<std::uint16_t>(slot + 1);
+        hot->pages.data()[hot->count++] = &page;
         set.lock.unlock();
         return;
       }
       set.lock.unlock();
     }
   }
-  free_checked(page, Order{0});
+  free_elsewhere(page);
 }
 
 inline Page* PageAllocator::allocate(Gfp gfp, Order order, NodeId node) {

@@ -3,6 +3,18 @@
 
 namespace quire {
 
+// A single page that the shortest path left: perhaps of another zone than the page before.
+void PageAllocator::free_elsewhere(Page& page) {
+  std::byte* const area = Arch::current()->percpu;
+  PerCpuEvents& own = percpu_at<PerCpuEvents>(area, 0);
+  const PageWord word = page.word;
+  if (word.without_zone() == plain_word_ && word.raw() != own.recent_word) {
+    own.recent_word = word.raw();
+    own.recent_set = &percpu_zone(area, word.zone()).pages;
+  }
+  free_checked(page, Order{0});
+}
+
 // What most blocks are: whole, with their last reference, and the CPU's set has room.
 void PageAllocator::free_block_fast(Page& page, Order order) {
   const PageWord word = page.word;

@@ -114,6 +114,7 @@ class PageAllocator {
   [[nodiscard]] AllocFlags first_flags(const AllocRequest& request) const;
 
   void free_block_fast(Page& page, Order order);
+  void free_elsewhere(Page& page);
   void free_checked(Page& page, Order order);
   void free_all_but_first(Page& page, Order order);
   void free_block(Page& page, Order order);

@@ -149,6 +149,12 @@ struct alignas(64) PerCpuNode {
 
 struct alignas(64) PerCpuEvents {
   std::array<LocalCounter, kCountOf<VmEvent>> counts;
+
+  // The zone that single pages were last freed to, so that the next need not be asked for its own
+  // before the set is touched: the word that its pages have, and the CPU's set of it.
+  static constexpr std::uint32_t kNoWord = ~std::uint32_t{0};
+  std::uint32_t recent_word = 0;
+  PerCpuPages* recent_set = nullptr;
 };
 
 inline void PerCpuPages::set_limits() {
