@@ -6,7 +6,7 @@
 
 #include "bench/support/bench_machine.hpp"
 #include "bench/support/callgrind.hpp"
-#include "page_alloc/fast_path.hpp"
+#include "page_alloc/page_alloc.hpp"
 
 namespace quire::bench {
 namespace {

@@ -15,7 +15,7 @@
 #include "bench/support/callgrind.hpp"
 #include "bench/support/clock.hpp"
 #include "bench/support/private_stack.hpp"
-#include "page_alloc/fast_path.hpp"
+#include "page_alloc/page_alloc.hpp"
 
 namespace quire::bench {
 namespace {

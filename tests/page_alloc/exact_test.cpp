@@ -12,9 +12,7 @@ class ExactPagesTest : public testing::Test {
  protected:
   ExactPagesTest() : pages(test.machine.pages()) {}
 
-  Result<Page*> take(std::uint64_t start, std::uint64_t end) {
-    return pages.allocate_range(test.dma32(), {Pfn{start}, Pfn{end}}, {});
-  }
+  Result<Page*> take(PfnRange range) { return pages.allocate_range(test.dma32(), range, {}); }
   [[nodiscard]] std::uint64_t free_pages() {
     test.pages().drain_all();
     return static_cast<std::uint64_t>(test.free_now(test.dma32()));
@@ -44,11 +42,11 @@ TEST_F(ExactPagesTest, NothingAndMoreThanABlockAreRefused) {
 
 TEST_F(ExactPagesTest, ARangeAcrossBlocksIsTakenAndWhatHangsOverStaysFree) {
   const std::uint64_t before = free_pages();
-  ASSERT_TRUE(take(0x3000 + 100, 0x3000 + 3001).has_value());
+  ASSERT_TRUE(take({Pfn{0x3000 + 100}, Pfn{0x3000 + 3001}}).has_value());
   EXPECT_EQ(free_pages(), before - 2901);
   EXPECT_EQ(test.dma32().nr_isolated_blocks, 0u);
   EXPECT_TRUE(audited(test.machine));
-  EXPECT_FALSE(take(0x3000 + 3000, 0x3000 + 3100).has_value());
+  EXPECT_FALSE(take({Pfn{0x3000 + 3000}, Pfn{0x3000 + 3100}}).has_value());
   pages.free_range({Pfn{0x3000 + 100}, Pfn{0x3000 + 3001}});
   EXPECT_EQ(free_pages(), before);
   EXPECT_TRUE(audited(test.machine));
@@ -59,12 +57,12 @@ TEST_F(ExactPagesTest, APageInUseRefusesItsRangeAndNothingChanges) {
   const std::uint64_t pfn = test.pfn(page);
   test.pages().drain_all();
   const auto lists = test.all_free_lists();
-  const auto taken = take(pfn & ~511u, (pfn & ~511u) + 512);
+  const auto taken = take({Pfn{pfn & ~511u}, Pfn{(pfn & ~511u) + 512}});
   ASSERT_FALSE(taken.has_value());
   EXPECT_EQ(taken.error(), Errno::kBusy);
   EXPECT_EQ(test.all_free_lists(), lists);
   test.free(page, 0);
-  EXPECT_TRUE(take(pfn & ~511u, (pfn & ~511u) + 512).has_value());
+  EXPECT_TRUE(take({Pfn{pfn & ~511u}, Pfn{(pfn & ~511u) + 512}}).has_value());
 }
 
 TEST_F(ExactPagesTest, PagesInTheSetsOfOtherCpusCountAsFree) {
@@ -73,14 +71,14 @@ TEST_F(ExactPagesTest, PagesInTheSetsOfOtherCpusCountAsFree) {
   test.use_cpu(1);
   test.free(page, 0);
   test.use_cpu(0);
-  EXPECT_TRUE(take(pfn, pfn + 1).has_value());
+  EXPECT_TRUE(take({Pfn{pfn}, Pfn{pfn + 1}}).has_value());
   EXPECT_TRUE(audited(test.machine));
 }
 
 TEST_F(ExactPagesTest, RangesOutsideTheZoneAreRefused) {
-  EXPECT_EQ(take(0x5000 - 100, 0x5000 + 100).error(), Errno::kInvalid);
-  EXPECT_EQ(take(0x3000, 0x3000).error(), Errno::kInvalid);
-  EXPECT_EQ(take(0x900000, 0x900100).error(), Errno::kInvalid);
+  EXPECT_EQ(take({Pfn{0x5000 - 100}, Pfn{0x5000 + 100}}).error(), Errno::kInvalid);
+  EXPECT_EQ(take({Pfn{0x3000}, Pfn{0x3000}}).error(), Errno::kInvalid);
+  EXPECT_EQ(take({Pfn{0x900000}, Pfn{0x900100}}).error(), Errno::kInvalid);
 }
 
 TEST_F(ExactPagesTest, ContiguousPagesBeginAtAMultipleOfTheirNumber) {
@@ -114,7 +112,7 @@ TEST_F(ExactPagesTest, RandomRangesAmongBlocksInUseKeepTheBooksBalanced) {
     if (choice == 0) {
       const std::uint64_t start = 0x1000 + random.below(0x3f00);
       const PfnRange range{Pfn{start}, Pfn{start + 1 + random.below(1500)}};
-      if (take(range.start.raw(), range.end.raw()).has_value()) held.push_back({range, nullptr, 0});
+      if (take(range).has_value()) held.push_back({range, nullptr, 0});
     } else if (choice == 1) {
       const unsigned order = random.below(11);
       Page* const page = test.alloc(Gfp::kKernel | Gfp::kNoWarn, order);
