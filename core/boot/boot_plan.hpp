@@ -63,6 +63,13 @@ class BootPlan {
   // freed late.
   [[nodiscard]] PageCount managed_in(NodeId node, ZoneType zone) const;
 
+  // RAM that came or went while running, all of it the page allocator's.
+  Result<void> add_memory(PfnRange range, NodeId node) {
+    return memblock_.add_hotplugged({address_of(range.start), address_of(range.end)}, node);
+  }
+  Result<void> remove_memory(PfnRange range) {
+    return memblock_.remove({address_of(range.start), address_of(range.end)});
+  }
   // A range that was reserved is free from now on (late_freed, once given to the page allocator).
   Result<void> free_late(PfnRange range) {
     return memblock_.free({address_of(range.start), address_of(range.end)});

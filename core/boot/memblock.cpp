@@ -33,6 +33,12 @@ Result<void> Memblock::add(PhysRange range, NodeId node, std::uint32_t flags) {
   return memory_.add(region);
 }
 
+Result<void> Memblock::add_hotplugged(PhysRange range, NodeId node) {
+  MemblockRegion region = region_of(range);
+  region.node = node;
+  return memory_.add(region);
+}
+
 Result<void> Memblock::reserve(PhysRange range, NodeId node) {
   if (retired_) return Errno::kPermission;
   MemblockRegion region = region_of(range);

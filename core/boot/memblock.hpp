@@ -101,6 +101,8 @@ class Memblock {
   }
 
   Result<void> add(PhysRange range, NodeId node = kNoNode, std::uint32_t flags = 0);
+  // Memory that came while the machine runs: also when retired, since nobody allocates it here.
+  Result<void> add_hotplugged(PhysRange range, NodeId node);
   Result<void> add_physmem(PhysRange range) { return physmem_.add(region_of(range)); }
   Result<void> remove(PhysRange range) { return memory_.remove(range); }
   Result<void> reserve(PhysRange range, NodeId node = kNoNode);

@@ -59,7 +59,7 @@ Result<void> Machine::make_memory_map(const MachineSpec& spec) {
     sections += number(section_of(span.end - PageCount{1})) - number(section_of(span.start)) + 1;
     return {};
   }));
-  QUIRE_TRY(map_.init(arena_, sections));
+  QUIRE_TRY(map_.init(arena_, sections + Hotplug::room(spec)));
   return for_each_mapped_span(spec.memory_model, layout, [&](PfnRange span) -> Result<void> {
     const std::uint32_t last = number(section_of(span.end - PageCount{1}));
     for (std::uint32_t s = number(section_of(span.start)); s <= last; ++s)
@@ -158,6 +158,10 @@ void Machine::open_proc(const MachineSpec& spec) {
                                     .knobs = *knobs_,
                                     .figures = figures_,
                                     .memory_model = spec.memory_model});
+  const PageCount block = whole_pages(memory_block_size(*proc_sources_));
+  hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_, block,
+                                  spec.profile.frame_content});
+  proc_sources_->hotplug = &*hotplug_;
 }
 
 // sysctl.vm.swappiness=10: written when the boot is over; what is refused is told and passed over.

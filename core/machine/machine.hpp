@@ -15,6 +15,7 @@
 #include "base/base.hpp"
 #include "boot/boot.hpp"
 #include "host/host.hpp"
+#include "machine/hotplug.hpp"
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
 #include "procfs/procfs.hpp"
@@ -39,6 +40,8 @@ class Machine {
   [[nodiscard]] const BootPlan& plan() const { return *plan_; }
   [[nodiscard]] Tunables& tunables() { return tunables_; }
   [[nodiscard]] Host& host() const { return host_; }
+  // Memory that comes and goes.
+  [[nodiscard]] Hotplug& hotplug() { return *hotplug_; }
   // Every /proc and /sys file, to read and to write.
   [[nodiscard]] ProcTree proc() const { return ProcTree(*proc_sources_); }
 
@@ -72,6 +75,7 @@ class Machine {
   std::optional<Sysctls> sysctls_;
   std::optional<Knobs> knobs_;
   MemoryFigures figures_;
+  std::optional<Hotplug> hotplug_;
   std::optional<ProcSources> proc_sources_;
 };
 

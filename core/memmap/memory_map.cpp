@@ -42,7 +42,8 @@ Result<void> MemoryMap::add_section(SectionId section) {
     root = table.data();
   }
   QUIRE_TRY_ASSIGN(place, choose_place(section));
-  places_[place] = {section, nullptr};
+  places_[place] = {section, {}, nullptr};
+  end_ = max_of(end_, start_of(section) + kSectionPages);
   root[number % kSectionsPerRoot] = place + 1;
   ++present_;
   return {};

@@ -35,6 +35,14 @@ constexpr Pfn start_of(SectionId section) {
   return Pfn{std::uint64_t{static_cast<std::uint32_t>(section)} * kSectionPages.raw()};
 }
 
+// What hot-plug knows of a present section. As booted, it is online and its zone is the Layout's.
+struct SectionHome {
+  bool placed = false;   // node and zone are these
+  bool offline = false;  // nobody may be given its pages
+  NodeId node{};
+  ZoneType zone{};
+};
+
 class MemoryMap {
  public:
   // Room for `sections` sections at most, none present yet. Errors: kNoMemory.
@@ -46,6 +54,12 @@ class MemoryMap {
   Result<void> remove_section(SectionId section);
   [[nodiscard]] bool has_section(SectionId section) const { return place_of(section) != 0; }
   [[nodiscard]] std::uint32_t section_count() const { return present_; }
+  // No section beyond it has ever been present.
+  [[nodiscard]] Pfn end() const { return end_; }
+  // The section is present.
+  [[nodiscard]] SectionHome& home(SectionId section) const {
+    return places_[place_of(section) - 1].home;
+  }
 
   [[nodiscard]] Page& at(PageIndex index) const { return pages_[raw(index)]; }
   [[nodiscard]] Page& at(std::uint32_t index) const { return pages_[index]; }
@@ -101,6 +115,7 @@ class MemoryMap {
 
   struct Place {
     SectionId section;
+    SectionHome home;
     std::byte* content;
   };
 
@@ -123,6 +138,7 @@ class MemoryMap {
   std::uint32_t vacated_count_ = 0;
   std::uint32_t next_place_ = 0;
   std::uint32_t present_ = 0;
+  Pfn end_;
 };
 
 }  // namespace quire

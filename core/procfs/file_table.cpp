@@ -48,11 +48,11 @@ constexpr NodeFile kNodeFiles[] = {
 };
 
 constexpr BlockFile kBlockFiles[] = {
-    {"online", 0444, show_block_online},
+    {"online", 0644, show_block_online, write_block_online},
     {"phys_device", 0444, show_block_device},
     {"phys_index", 0444, show_block_number},
     {"removable", 0444, show_block_removable},
-    {"state", 0444, show_block_state},
+    {"state", 0644, show_block_state, write_block_state},
     {"valid_zones", 0444, show_block_zones},
 };
 

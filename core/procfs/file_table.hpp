@@ -36,6 +36,7 @@ struct BlockFile {
   std::string_view name;
   std::uint16_t mode;
   void (*show)(const ProcSources&, const MemoryBlock&, Text&);
+  Result<void> (*write)(const ProcSources&, const MemoryBlock&, std::string_view) = nullptr;
 };
 
 std::span<const FixedFile> fixed_files();

@@ -51,16 +51,6 @@ Result<std::int64_t> parse_word(std::span<const std::string_view> words, std::st
   return Errno::kInvalid;
 }
 
-Result<std::int64_t> parse_bool(std::string_view text) {
-  const char first = static_cast<char>(text[0] | 0x20);
-  const char second = text.size() > 1 ? static_cast<char>(text[1] | 0x20) : ' ';
-  if (first == 'y' || first == 't' || text[0] == '1') return 1;
-  if (first == 'n' || first == 'f' || text[0] == '0') return 0;
-  if (first == 'o' && second == 'n') return 1;
-  if (first == 'o' && second == 'f') return 0;
-  return Errno::kInvalid;
-}
-
 Result<std::int64_t> parse_unsigned_int(std::string_view text) {
   constexpr std::uint64_t kMost = 0xffffffff;
   const Result<std::uint64_t> number = whole_number(text, Radix::kAny);
@@ -123,7 +113,10 @@ Result<std::int64_t> Knobs::parse(Knob knob, std::string_view text) {
       QUIRE_TRY_ASSIGN(ms, parse_unsigned_int(text));
       return ms > kLongestMs ? kForeverMs : (ms + kTickMs - 1) / kTickMs * kTickMs;
     }
-    case Knob::kVmaReadAhead: return parse_bool(text);
+    case Knob::kVmaReadAhead: {
+      QUIRE_TRY_ASSIGN(on, parse_bool(text));
+      return on ? 1 : 0;
+    }
     default: return parse_word(words_of(knob), text);
   }
 }

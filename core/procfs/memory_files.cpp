@@ -1,3 +1,4 @@
+#include "procfs/number_text.hpp"
 #include "procfs/rows.hpp"
 #include "procfs/show.hpp"
 
@@ -9,8 +10,15 @@ bool touches(const MemoryBlock& block, PfnRange span) {
   return !span.empty() && !block.pages.intersect(span).empty();
 }
 
+bool is_online(const ProcSources& from, const MemoryBlock& block) {
+  return from.hotplug == nullptr || from.hotplug->is_online(block.pages);
+}
+
 // The one zone that all of the block lies in; null when it lies in several, or in several nodes.
 const Zone* zone_of_block(const ProcSources& from, const MemoryBlock& block) {
+  const SectionId first = section_of(block.pages.start);
+  const SectionHome home = from.map.has_section(first) ? from.map.home(first) : SectionHome{};
+  if (home.placed) return &from.nodes.node(home.node).zone(home.zone);
   const NodeRange* owner = nullptr;
   for (const NodeRange& range : from.plan.layout().ranges) {
     if (!touches(block, range.range)) continue;
@@ -55,8 +63,7 @@ MemoryBlock memory_block(const ProcSources& from, std::uint64_t number) {
 std::uint64_t memory_block_limit(const ProcSources& from) {
   const PageCount pages = whole_pages(memory_block_size(from));
   if (!pages) return 0;
-  Pfn end;
-  for (const Node& node : from.nodes.all()) end = max_of(end, node.span.end);
+  const Pfn end = from.map.end();
   return (end.raw() + pages.raw() - 1) / pages.raw();
 }
 
@@ -70,11 +77,36 @@ void show_block_size(const ProcSources& from, Text& out) {
   out.hex(memory_block_size(from).raw()).nl();
 }
 
-void show_block_state(const ProcSources&, const MemoryBlock&, Text& out) {
-  out.str("online").nl();
+void show_block_state(const ProcSources& from, const MemoryBlock& block, Text& out) {
+  out.str(is_online(from, block) ? "online" : "offline").nl();
 }
 
-void show_block_online(const ProcSources&, const MemoryBlock&, Text& out) { out.dec(1).nl(); }
+void show_block_online(const ProcSources& from, const MemoryBlock& block, Text& out) {
+  out.dec(is_online(from, block) ? 1 : 0).nl();
+}
+
+Result<void> write_block_state(const ProcSources& from, const MemoryBlock& block,
+                               std::string_view text) {
+  const bool offline = is_word(text, "offline");
+  auto to = OnlineTo::kDefault;
+  if (is_word(text, "online_kernel")) to = OnlineTo::kKernel;
+  else if (is_word(text, "online_movable")) to = OnlineTo::kMovable;
+  else if (!offline && !is_word(text, "online")) return Errno::kInvalid;
+  if (from.hotplug == nullptr) return Errno::kNotSupported;
+  // It is in the state that is asked for.
+  if (is_online(from, block) != offline) return Errno::kInvalid;
+  return offline ? from.hotplug->offline(block.pages) : from.hotplug->online(block.pages, to);
+}
+
+Result<void> write_block_online(const ProcSources& from, const MemoryBlock& block,
+                                std::string_view text) {
+  if (text.empty()) return Errno::kInvalid;
+  QUIRE_TRY_ASSIGN(wanted, parse_bool(text));
+  if (from.hotplug == nullptr) return Errno::kNotSupported;
+  if (is_online(from, block) == wanted) return {};
+  return wanted ? from.hotplug->online(block.pages, OnlineTo::kDefault)
+                : from.hotplug->offline(block.pages);
+}
 
 void show_block_number(const ProcSources&, const MemoryBlock& block, Text& out) {
   out.hex(block.number, {8}).nl();
@@ -86,6 +118,12 @@ void show_block_device(const ProcSources&, const MemoryBlock&, Text& out) { out.
 void show_block_removable(const ProcSources&, const MemoryBlock&, Text& out) { out.dec(1).nl(); }
 
 void show_block_zones(const ProcSources& from, const MemoryBlock& block, Text& out) {
+  if (!is_online(from, block)) {
+    // The zone that "online" takes, then the other one.
+    const bool movable = from.hotplug->default_zone(block.pages) == ZoneType::kMovable;
+    out.str(movable ? "Movable Normal" : "Normal Movable").nl();
+    return;
+  }
   const Zone* const zone = zone_of_block(from, block);
   out.str(zone == nullptr ? "none" : name_of(zone->type)).nl();
 }

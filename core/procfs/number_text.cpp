@@ -88,4 +88,14 @@ bool is_word(std::string_view text, std::string_view word) {
   return text == word;
 }
 
+Result<bool> parse_bool(std::string_view text) {
+  const char first = static_cast<char>(text[0] | 0x20);
+  const char second = text.size() > 1 ? static_cast<char>(text[1] | 0x20) : ' ';
+  if (first == 'y' || first == 't' || text[0] == '1') return true;
+  if (first == 'n' || first == 'f' || text[0] == '0') return false;
+  if (first == 'o' && second == 'n') return true;
+  if (first == 'o' && second == 'f') return false;
+  return Errno::kInvalid;
+}
+
 }  // namespace quire

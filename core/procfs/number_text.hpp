@@ -35,5 +35,7 @@ Result<std::uint64_t> whole_number(std::string_view text, Radix radix);
 
 // Whether `text` is `word`, a newline at its end aside.
 bool is_word(std::string_view text, std::string_view word);
+// "y", "1", "on" and the like; `text` is not empty.
+Result<bool> parse_bool(std::string_view text);
 
 }  // namespace quire

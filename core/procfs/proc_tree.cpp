@@ -162,7 +162,12 @@ Result<std::size_t> ProcTree::write(std::string_view path, std::string_view text
     if (file->knob.has_value()) return sources_.knobs.write(*file->knob, text);
     return path.starts_with("proc/") ? Errno::kIo : Errno::kAccess;
   }
-  if (find_node_file(sources_, path) || find_block_file(sources_, path)) return Errno::kAccess;
+  if (const auto found = find_block_file(sources_, path)) {
+    if (found->file->write == nullptr) return Errno::kAccess;
+    QUIRE_TRY(found->file->write(sources_, found->block, text));
+    return text.size();
+  }
+  if (find_node_file(sources_, path)) return Errno::kAccess;
   return Errno::kNoEntry;
 }
 

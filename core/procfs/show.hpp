@@ -35,8 +35,6 @@ struct MemoryBlock {
   std::uint64_t number;
   PfnRange pages;
 };
-// The size of memory blocks; none where the kernel has no memory hot-plug.
-Bytes memory_block_size(const ProcSources& from);
 // Whether there is RAM in the block.
 bool has_memory_block(const ProcSources& from, const MemoryBlock& block);
 // One more than the highest number that a block can have.
@@ -50,6 +48,12 @@ void show_block_number(const ProcSources& from, const MemoryBlock& block, Text& 
 void show_block_device(const ProcSources& from, const MemoryBlock& block, Text& out);
 void show_block_removable(const ProcSources& from, const MemoryBlock& block, Text& out);
 void show_block_zones(const ProcSources& from, const MemoryBlock& block, Text& out);
+
+// What is written to a block's state ("online_movable") and online ("1") files.
+Result<void> write_block_state(const ProcSources& from, const MemoryBlock& block,
+                               std::string_view text);
+Result<void> write_block_online(const ProcSources& from, const MemoryBlock& block,
+                                std::string_view text);
 
 void show_huge_page_size(const ProcSources& from, Text& out);
 

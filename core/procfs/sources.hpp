@@ -7,6 +7,7 @@
 #include "boot/boot.hpp"
 #include "memmap/memmap.hpp"
 #include "procfs/knobs.hpp"
+#include "procfs/memory_hotplug.hpp"
 #include "procfs/sysctls.hpp"
 #include "zone/zone.hpp"
 
@@ -33,7 +34,11 @@ struct ProcSources {
   Knobs& knobs;
   const MemoryFigures& figures;
   MemoryModel memory_model = MemoryModel::kSparse;
+  MemoryHotplug* hotplug = nullptr;  // null: memory blocks stay as they booted
   bool under_hypervisor = true;  // as the recorded kernel ran; decides the size of memory blocks
 };
+
+// The size of memory blocks; none where the kernel has no memory hot-plug.
+Bytes memory_block_size(const ProcSources& from);
 
 }  // namespace quire

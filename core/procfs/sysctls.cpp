@@ -219,6 +219,15 @@ void Sysctls::count_dropped_caches() {
   if ((asked & kSlab) != 0) count_event(area, VmEvent::kDropSlab, 1);
 }
 
+void Sysctls::memory_changed(bool huge_pages) {
+  const SpinGuard guard(lock_);
+  calculate_min_free(nodes_, tunables_);
+  setup_watermarks(nodes_, tunables_);
+  refresh_stat_thresholds(nodes_);
+  setup_lowmem_reserve(nodes_, tunables_);
+  if (huge_pages) raise_min_free_for_huge_pages(nodes_, tunables_);
+}
+
 void Sysctls::huge_pages_switched(bool on) {
   const SpinGuard guard(lock_);
   if (on) {

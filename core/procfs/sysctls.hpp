@@ -82,6 +82,9 @@ class Sysctls {
   // The bytes of `text` that were taken: fewer than it has when one number was enough.
   Result<std::size_t> write(Sysctl sysctl, std::string_view text) QUIRE_EXCLUDES(lock_);
 
+  // Memory came or went: min_free_kbytes is computed anew, unless a larger one was asked for, and
+  // everything that follows from it; then raised for huge pages, whatever was asked for.
+  void memory_changed(bool huge_pages) QUIRE_EXCLUDES(lock_);
   // min_free_kbytes as khugepaged sets it whenever huge pages are switched on or off.
   void huge_pages_switched(bool on) QUIRE_EXCLUDES(lock_);
 
