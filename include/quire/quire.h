@@ -120,6 +120,21 @@ QUIRE_API const char *quire_page_zone(const struct quire_machine *machine,
 QUIRE_API int quire_page_node(const struct quire_machine *machine,
                               const struct quire_page *page);
 
+/* --- Memory that comes and goes --------------------------------------------------------------- */
+
+struct quire_range {
+  uint64_t start;  /* bytes; whole memory blocks */
+  uint64_t size;
+};
+
+/* Adds RAM of `node` as offline memory blocks, which /sys/devices/system/memory/memoryN/state
+ * brings online; removes blocks that are offline. There is room for what the machine's affinity
+ * rows mark as hot-pluggable: -ENOSPC beyond. No other thread calls the machine meanwhile. */
+QUIRE_API int quire_add_memory(struct quire_machine *machine, int node,
+                               const struct quire_range *range);
+QUIRE_API int quire_remove_memory(struct quire_machine *machine,
+                                  const struct quire_range *range);
+
 /* --- Files --------------------------------------------------------------------------------- */
 
 /* The text of a file by its path, "/proc/zoneinfo" (the slash may be left out). At most `size`-1

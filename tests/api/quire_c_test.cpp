@@ -157,6 +157,44 @@ TEST_P(CApi, FilesAreReadAsSnprintfDoesAndWrittenAsEchoDoes) {
   EXPECT_STREQ(text, "819");
 }
 
+TEST(CApiMemory, ComesOnlineAndGoesAgain) {
+  const std::string hotplug = R"(cpus = 1
+[[firmware]]
+start = 0x100000
+size = "127M"
+type = "usable"
+[[affinity]]
+start = 0x100000
+size = "127M"
+node = 0
+[[affinity]]
+start = "0x100000000"
+size = "1G"
+node = 0
+hotplug = true
+)";
+  char error[200] = "";
+  quire_machine* const machine =
+      quire_machine_create_from_text(hotplug.c_str(), &kNative, error, sizeof error);
+  ASSERT_NE(machine, nullptr) << error;
+  const quire_range range{uint64_t{4} << 30, uint64_t{128} << 20};
+  ASSERT_EQ(quire_add_memory(machine, 0, &range), 0) << quire_last_error();
+  EXPECT_EQ(quire_add_memory(machine, 0, &range), -EEXIST);
+  const char* const state = "/sys/devices/system/memory/memory32/state";
+  EXPECT_EQ(quire_write(machine, state, "online\n"), 7);
+  quire_page* const page = quire_alloc_pages(machine, QUIRE_GFP_KERNEL, 0);
+  EXPECT_STREQ(quire_page_zone(machine, page), "Normal");
+  EXPECT_EQ(quire_virt_to_page(machine, quire_page_address(machine, page)), page);
+  EXPECT_EQ(quire_remove_memory(machine, &range), -EBUSY);
+  EXPECT_EQ(quire_free_pages(machine, page, 0), 0);
+  EXPECT_EQ(quire_write(machine, state, "offline"), 7);
+  EXPECT_EQ(quire_remove_memory(machine, &range), 0);
+  EXPECT_EQ(quire_remove_memory(machine, &range), -ENOENT);
+  EXPECT_EQ(quire_add_memory(nullptr, 0, &range), -EINVAL);
+  EXPECT_EQ(quire_add_memory(machine, 0, nullptr), -EINVAL);
+  quire_machine_destroy(machine);
+}
+
 TEST(CApiErrors, AreToldWhenAMachineCannotBeMade) {
   char error[200] = "";
   EXPECT_EQ(quire_machine_create_from_text("ram = 5x", nullptr, error, sizeof error), nullptr);
