@@ -18,6 +18,23 @@ Result<void> for_each_mapped_span(MemoryModel model, const Layout& layout, Visit
   return {};
 }
 
+// "1", "y", "on" and their opposites, as the kernel reads switches; else `otherwise`.
+bool switched(const CommandLine& options, std::string_view name, bool otherwise) {
+  const std::string_view value = options.value_or(name, "");
+  if (value == "1" || value == "on" || value == "y" || value == "Y") return true;
+  if (value == "0" || value == "off" || value == "n" || value == "N") return false;
+  return otherwise;
+}
+
+// The profile's switches as the command line has them.
+KernelProfile switched_profile(const MachineSpec& spec, const CommandLine& options) {
+  KernelProfile profile = spec.profile;
+  profile.init_on_alloc = switched(options, "init_on_alloc", profile.init_on_alloc);
+  profile.init_on_free = switched(options, "init_on_free", profile.init_on_free);
+  profile.page_poisoning = switched(options, "page_poison", profile.page_poisoning);
+  return profile;
+}
+
 // The highest zone that memory policies apply to: of what is there, the last before Movable.
 ZoneType policy_zone(const Nodes& nodes) {
   ZoneType highest = ZoneType::kDma;
@@ -38,7 +55,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   if (spec.profile.frame_content) QUIRE_TRY(map_content());
   QUIRE_TRY(nodes_.init(arena_, spec.arch, plan->numa(), plan->layout()));
   QUIRE_TRY(bring_up_cpus());
-  debug_.init(spec.profile);  // before the allocator, which asks it once
+  debug_.init(switched_profile(spec, plan->command_line()));  // before the allocator, which asks it once
   pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
 
   const OnCpu boot_cpu(cpus_.front());
