@@ -55,7 +55,8 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   if (spec.profile.frame_content) QUIRE_TRY(map_content());
   QUIRE_TRY(nodes_.init(arena_, spec.arch, plan->numa(), plan->layout()));
   QUIRE_TRY(bring_up_cpus());
-  debug_.init(switched_profile(spec, plan->command_line()));  // before the allocator, which asks it once
+  // Before the allocator, which asks it once.
+  debug_.init(switched_profile(spec, plan->command_line()));
   pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
 
   const OnCpu boot_cpu(cpus_.front());
