@@ -112,5 +112,15 @@ TEST(Import, ADirectoryWithProcIsAHostAndATextWithAMapABootLog) {
   EXPECT_EQ(log->node_count(), 4U);
 }
 
+TEST(RoundTrip, ADistanceTableThatLacksANodeIsWrittenAsItIsAndRefusedWhenReadBack) {
+  auto machine = read_text("ram = \"1G\"\n", "m.toml");
+  ASSERT_TRUE(machine.has_value());
+  machine->distances = {10, 20, 20, 10};
+  machine->cpu_nodes = {NodeId{0}, NodeId{9}};
+  const auto read_back = read_text(write_text(*machine), "m.toml");
+  ASSERT_FALSE(read_back.has_value());
+  EXPECT_EQ(read_back.error().key, "distances");
+}
+
 }  // namespace
 }  // namespace quire::machine_file

@@ -107,7 +107,9 @@ class Writer {
     if (counted && !machine_.cpu_nodes.empty()) line("cpus = {}", machine_.cpu_nodes.size());
     if (machine_.distances.empty()) return;
     line("distances = [");
-    const std::size_t nodes = machine_.node_count();
+    // As many rows as it has, not as many as there are nodes: whoever reads it back will tell.
+    std::size_t nodes = 1;
+    while (nodes * nodes < machine_.distances.size()) ++nodes;
     for (std::size_t row = 0; row < nodes; ++row) {
       std::string cells;
       for (std::size_t column = 0; column < nodes; ++column) {
