@@ -34,7 +34,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
   target_compile_options(quire_flags INTERFACE -Wthread-safety -Wno-deprecated-declarations)
 endif()
 if(QUIRE_SANITIZE)
-  set(sanitize -fsanitize=${QUIRE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  # The core has no RTTI, so that vptr checks on its classes find no type to check.
+  set(sanitize -fsanitize=${QUIRE_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
   target_compile_options(quire_flags INTERFACE ${sanitize})
   target_link_options(quire_flags INTERFACE ${sanitize})
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)

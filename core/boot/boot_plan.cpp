@@ -11,7 +11,7 @@ constexpr PhysRange kBiosArea{PhysAddr{0xa0000}, PhysAddr{0x100000}};
 constexpr Pfn kFourGib{1U << 20};
 
 void log_last_pfn(Pfn last, ArchProfile arch, Host& host) {
-  BootLine(host)
+  LogLine(host)
       ->str("last_pfn = 0x")
       .hex(last.raw())
       .str(" max_arch_pfn = 0x")
@@ -23,8 +23,8 @@ struct Ends {
 };
 void log_high_memory(const Ends& ends, Host& host) {
   const auto mib_of = [](PageCount pages) { return in_kib(pages) >> 10; };
-  BootLine(host)->dec(mib_of(ends.all - ends.low)).str("MB HIGHMEM available.");
-  BootLine(host)->dec(mib_of(ends.low - Pfn{0})).str("MB LOWMEM available.");
+  LogLine(host)->dec(mib_of(ends.all - ends.low)).str("MB HIGHMEM available.");
+  LogLine(host)->dec(mib_of(ends.low - Pfn{0})).str("MB LOWMEM available.");
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ Result<BootPlan*> BootPlan::make(const MachineSpec& spec, Arena& arena, Host& ho
   QUIRE_TRY_ASSIGN(plan, arena.make<BootPlan>(NodeId{0}, arena, host));
   const Result<void> outcome = plan->run(spec);
   if (outcome.has_value()) return plan;
-  BootLine(host)->str("boot failed: ").str(name_of(outcome.error()));
+  LogLine(host)->str("boot failed: ").str(name_of(outcome.error()));
   return outcome.error();
 }
 
@@ -54,14 +54,14 @@ Result<void> BootPlan::run(const MachineSpec& spec) {
 Result<void> BootPlan::read_command_line(std::string_view text) {
   QUIRE_TRY_ASSIGN(copy, copy_text(text, arena_));
   options_ = CommandLine(copy);
-  BootLine(host_)->str("Command line: ").str(copy);
+  LogLine(host_)->str("Command line: ").str(copy);
   return {};
 }
 
 Result<void> BootPlan::read_firmware_map(const MachineSpec& spec) {
   for (const FirmwareRange& row : spec.firmware_map) {
     if (row.range.empty()) {
-      BootLine(host_)
+      LogLine(host_)
           ->str("e820: row at 0x")
           .hex(row.range.start.raw(), kFullDigits)
           .str(" is empty or ends before it begins: left out");
@@ -107,7 +107,7 @@ Result<void> BootPlan::find_memory(const MachineSpec& spec) {
   for (const FirmwareRange& row : map_.entries()) {
     if (row.type != FirmwareType::kUsable) continue;
     if (options_.memblock_debug()) {
-      BootLine line(host_);
+      LogLine line(host_);
       line->str("memblock_add: [0x").hex(row.range.start.raw(), kFullDigits);
       line->str("-0x").hex(row.range.end.raw() - 1, kFullDigits).ch(']');
     }

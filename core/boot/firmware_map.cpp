@@ -109,14 +109,14 @@ Result<void> FirmwareMap::replace(PhysRange range, FirmwareType from, const Firm
 }
 
 Result<void> FirmwareMap::update(PhysRange range, Retype types, Host& host) {
-  BootLine line(host);
+  LogLine line(host);
   put_mem(line->str("e820: update "), range, kShortDigits).ch(' ');
   put_type(put_type(*line, types.from).str(" ==> "), types.to);
   return replace(range, types.from, &types.to);
 }
 
 Result<void> FirmwareMap::remove(PhysRange range, FirmwareType type, Host& host) {
-  BootLine line(host);
+  LogLine line(host);
   put_type(put_mem(line->str("e820: remove "), range, kShortDigits).ch(' '), type);
   return replace(range, type, nullptr);
 }
@@ -131,7 +131,7 @@ Pfn FirmwareMap::end_of_ram(Pfn limit) const {
 
 void FirmwareMap::log(Host& host, std::string_view who) const {
   for (const FirmwareRange& row : entries_) {
-    BootLine line(host);
+    LogLine line(host);
     put_type(put_mem(line->str(who).str(": "), row.range, kFullDigits).ch(' '), row.type);
   }
 }

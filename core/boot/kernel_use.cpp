@@ -153,7 +153,7 @@ class KernelUse {
 
   // Says that a node's memory map does not fit.
   bool refuse(NodeId node, Bytes size) {
-    BootLine(host_)
+    LogLine(host_)
         ->str("node ")
         .dec(index_of(node))
         .str(": no room for a memory map of ")
@@ -225,7 +225,7 @@ class KernelUse {
     const Bytes size = kHashBucket * buckets;
     if (!size || !take({.size = size})) return;
     const unsigned order = fls(pages_to_hold(size).raw() - 1);
-    BootLine(host_)
+    LogLine(host_)
         ->str(name)
         .str(" hash table entries: ")
         .dec(buckets)

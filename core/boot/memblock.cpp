@@ -6,10 +6,10 @@ namespace quire {
 namespace {
 
 void dump_type(const MemblockType& type, Host& host) {
-  BootLine(host)->ch(' ').str(type.name()).str(".cnt  = 0x").hex(type.cnt());
+  LogLine(host)->ch(' ').str(type.name()).str(".cnt  = 0x").hex(type.cnt());
   std::size_t i = 0;
   for (const MemblockRegion& region : type.regions()) {
-    BootLine line(host);
+    LogLine line(host);
     line->ch(' ').str(type.name()).str("[0x").hex(i++).str("]\t[0x");
     line->hex(region.base.raw(), kFullDigits).str("-0x").hex(region.end().raw() - 1, kFullDigits);
     line->str("], 0x").hex(region.size.raw(), kFullDigits).str(" bytes");
@@ -84,7 +84,7 @@ Result<PhysAddr> Memblock::allocate(const MemblockRequest& request) {
 void Memblock::dump(Host& host) const {
   host.log("MEMBLOCK configuration:");
   {
-    BootLine line(host);
+    LogLine line(host);
     line->str(" memory size = 0x").hex(memory_.total_size().raw(), kFullDigits);
     line->str(" reserved size = 0x").hex(reserved_.total_size().raw(), kFullDigits);
   }

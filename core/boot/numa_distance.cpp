@@ -33,7 +33,7 @@ void NumaInfo::use_distances(const Context& context) {
     return;
   }
   table_nodes_ = named_nodes(spec);
-  BootLine(context.host)->str("NUMA: Initialized distance table, cnt=").dec(table_nodes_);
+  LogLine(context.host)->str("NUMA: Initialized distance table, cnt=").dec(table_nodes_);
   for (std::size_t from = 0; from < table_nodes_; ++from)
     for (std::size_t to = 0; to < table_nodes_; ++to) {
       const bool in_table = from < side && to < side;

@@ -26,7 +26,7 @@ PhysRange hull(const NodeBlock& a, const NodeBlock& b) {
 
 void log_overlap(const NodeBlock& a, const NodeBlock& b, Host& host) {
   const bool itself = a.node == b.node;
-  BootLine line(host);
+  LogLine line(host);
   line->str(itself ? "NUMA: Warning: node " : "NUMA: node ").dec(index_of(a.node)).ch(' ');
   put_mem(*line, a.range, kShortDigits).str(" overlaps with ");
   if (itself)
@@ -67,7 +67,7 @@ Result<void> NumaInfo::init(const Sources& sources, Memblock& memblock, Host& ho
 Result<void> NumaInfo::check_numbers(const Context& context) const {
   for (const AffinityRange& row : context.sources.spec.affinity) {
     if (index_of(row.node) < kMaxNodes) continue;
-    BootLine line(context.host);
+    LogLine line(context.host);
     line->str("SRAT: node ").dec(index_of(row.node)).str(" is too large, at most 63: ");
     put_mem(*line, row.range, kShortDigits);
     return Errno::kInvalid;
@@ -75,7 +75,7 @@ Result<void> NumaInfo::check_numbers(const Context& context) const {
   unsigned cpu = 0;
   for (const NodeId node : context.sources.spec.cpu_nodes) {
     if (index_of(node) >= kMaxNodes) {
-      BootLine line(context.host);
+      LogLine line(context.host);
       line->str("SRAT: CPU ").dec(cpu).str(": node ").dec(index_of(node));
       line->str(" is too large, at most 63");
       return Errno::kInvalid;
@@ -96,14 +96,14 @@ Result<bool> NumaInfo::use_affinity(const Context& context) {
 Result<void> NumaInfo::read_rows(const Context& context) {
   unsigned cpu = 0;
   for (const NodeId node : context.sources.spec.cpu_nodes) {
-    BootLine line(context.host);
+    LogLine line(context.host);
     line->str("SRAT: PXM ").dec(index_of(node)).str(" -> APIC 0x").hex(cpu++, Width{2});
     line->str(" -> Node ").dec(index_of(node));
   }
   for (const AffinityRange& row : context.sources.spec.affinity) {
     if (row.range.empty()) continue;
     {
-      BootLine line(context.host);
+      LogLine line(context.host);
       line->str("ACPI: SRAT: Node ").dec(index_of(row.node)).str(" PXM ").dec(index_of(row.node));
       put_mem(line->ch(' '), row.range, kShortDigits).str(row.hotpluggable ? " hotplug" : "");
     }
@@ -137,7 +137,7 @@ bool NumaInfo::join_blocks(Host& host) {
         if (a.node != b.node) return false;
       }
       if (!may_join(a, b)) continue;
-      BootLine line(host);
+      LogLine line(host);
       put_mem(line->str("NUMA: Node ").dec(index_of(a.node)).ch(' '), a.range, kShortDigits);
       put_mem(line->str(" + "), b.range, kShortDigits);
       a.range = hull(a, b);
@@ -162,7 +162,7 @@ bool NumaInfo::cover_memory(const Context& context) const {
   PageCount covered;
   for (const NodeBlock& block : blocks_) covered += memory_pages_in(context.memblock, block.range);
   if (all < covered + kSlack) return true;
-  BootLine(context.host)
+  LogLine(context.host)
       ->str("NUMA: nodes only cover ")
       .dec(in_kib(covered) >> 10)
       .str("MB of your ")
@@ -177,7 +177,7 @@ Result<void> NumaInfo::use_one_node(const Context& context) {
   context.host.log(context.sources.options.numa_off() ? "NUMA turned off"
                                                       : "No NUMA configuration found");
   {
-    BootLine line(context.host);
+    LogLine line(context.host);
     put_mem(line->str("Faking a node at "), all, kFullDigits);
   }
   blocks_.truncate(0);

@@ -71,7 +71,7 @@ class Matcher {
     const PageCount late = late_pages_in(freed_, memblock_, zone);
     const PageCount possible = free_pages_in(memblock_, zone) + late;
     if (wanted.managed < late || possible < wanted.managed) {
-      BootLine line(host);
+      LogLine line(host);
       line->str("Node ").dec(index_of(wanted.node)).str(", zone ").str(name_of(wanted.zone));
       line->str(": ").dec(wanted.managed.raw()).str(" managed pages wanted, but first MiB, ");
       line->str("kernel image and initrd leave ").dec(late.raw()).str(" to ");

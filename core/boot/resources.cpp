@@ -36,7 +36,7 @@ void log_clearances(std::span<const FirmwareRange> entries, Host& host) {
     const PhysAddr from = entry.range.end;
     const PhysAddr to = from.align_up(clearance_at(from));
     if (to <= from) continue;
-    BootLine line(host);
+    LogLine line(host);
     put_mem(line->str("e820: reserve RAM buffer "), {from, to}, kShortDigits);
   }
 }

@@ -76,7 +76,7 @@ class Sizer {
     const bool flat = sources_.spec.memory_model == MemoryModel::kFlat;
     if (flat) sections = pages_in_sections(layout_.max_pfn);
     if (sections <= most) return {};
-    BootLine line(host);
+    LogLine line(host);
     line->str("memory map: ").dec(sections).str(" sections, at most ").dec(most);
     line->str(flat ? " from page 0 on (flat memory model)" : "");
     return Errno::kRange;
