@@ -51,7 +51,7 @@ enum quire_host {
 
 struct quire_options {
   size_t size;           /* sizeof(struct quire_options) */
-  enum quire_host host;
+  int host; /* an enum quire_host; any int may come from C, so it is checked as one */
   uint64_t seed;         /* of the sim host */
   void (*log)(void *user, const char *line);  /* each line of the machine's log, or NULL */
   void *user;            /* handed to log */

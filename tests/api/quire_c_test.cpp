@@ -205,7 +205,7 @@ TEST(CApiErrors, AreToldWhenAMachineCannotBeMade) {
   odd.size = 3;
   EXPECT_EQ(quire_machine_create_from_text(kTwoNodes, &odd, nullptr, 0), nullptr);
   odd = kNative;
-  odd.host = static_cast<quire_host>(9);
+  odd.host = 9;
   EXPECT_EQ(quire_machine_create_from_text(kTwoNodes, &odd, nullptr, 0), nullptr);
 }
 
