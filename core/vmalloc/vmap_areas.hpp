@@ -1,0 +1,87 @@
+// Which kernel addresses are taken: an index of disjoint areas that finds the lowest place for a
+// new one.
+//
+// One tree by address holds what is in use and what is freed lazily. Each subtree knows the longest
+// gap before one of its areas, so free space needs no records of its own: to purge an area is to
+// take it out.
+//
+// Invariants  I1  Areas do not overlap and lie in the space.
+//             I2  Two lazily freed areas never touch: they become one.
+//             I3  The tree is a heap by priority, which follows from the address an area had when
+//                 it was inserted: so its shape is the same for the same sequence of calls.
+// Locking     None of its own: see VmallocSpace.
+// Cost        Expected O(log n). A place that is aligned to more than a page may be looked for in
+//             one gap after the other that is long enough but holds no such place.
+#pragma once
+
+#include "base/base.hpp"
+#include "vmalloc/vmap_area.hpp"
+
+namespace quire {
+
+class VmapAreas {
+ public:
+  struct Wish {
+    Bytes size;
+    Bytes align;         // a power of two, at least a page
+    VirtRange within;
+  };
+
+  explicit VmapAreas(VirtRange space);
+  VmapAreas(const VmapAreas&) = delete;
+  VmapAreas& operator=(const VmapAreas&) = delete;
+
+  // Gives `area` the lowest place that meets `wish`. False when there is none.
+  bool insert_lowest(VmapArea& area, const Wish& wish);
+  // Inserts `area` where it says it is. False when some of that is taken, or outside the space.
+  bool insert_at(VmapArea& area);
+
+  // The area that `address` lies in; null when it is in none. Lazily freed ones are none.
+  [[nodiscard]] VmapArea* find(VirtAddr address) const;
+  // The first area in use that ends after `address`; null when there is none.
+  [[nodiscard]] VmapArea* first_from(VirtAddr address) const;
+  // The same among lazily freed ones.
+  [[nodiscard]] VmapArea* first_lazy_from(VirtAddr address) const;
+
+  // Takes `area` out at once.
+  void erase(VmapArea& area);
+  // Frees `area` lazily: its addresses stay taken. Records that merging leaves over are put in
+  // front of `spare`, linked by `next`.
+  void free_lazily(VmapArea& area, VmapArea*& spare);
+  // Takes out all that was freed lazily; the records are linked by `next`.
+  [[nodiscard]] VmapArea* purge();
+
+  [[nodiscard]] PageCount lazy_pages() const { return lazy_pages_; }
+  // What a purge would free: from the start of the first to the end of the last; empty when
+  // nothing is lazily freed.
+  [[nodiscard]] VirtRange lazy_span() const;
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] VirtRange space() const { return space_; }
+
+  // What is wrong with the structure, in plain words; null when nothing is.
+  [[nodiscard]] const char* fault() const;
+
+ private:
+  [[nodiscard]] VirtAddr gap_start(const VmapArea& area) const {
+    return area.previous == nullptr ? space_.start : area.previous->end;
+  }
+  [[nodiscard]] Bytes gap(const VmapArea& area) const { return area.start - gap_start(area); }
+  bool fits_before(const VmapArea& next, const Wish& wish, VmapArea& area) const;
+  [[nodiscard]] VmapArea* first_ending_after(VirtAddr address) const;
+
+  void link_before(VmapArea& area, VmapArea& next);
+  void rotate_up(VmapArea& area);
+  void replace_child(VmapArea* parent, VmapArea& old, VmapArea* by);
+  void refresh(VmapArea& area);
+  void refresh_up(VmapArea* area);
+  [[nodiscard]] const char* fault_of(const VmapArea& area) const;
+
+  VirtRange space_;
+  VmapArea tail_;          // stands at the end of the space, so that each gap is before some area
+  VmapArea* root_ = nullptr;
+  VmapArea* lazy_ = nullptr;
+  PageCount lazy_pages_;
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace quire
