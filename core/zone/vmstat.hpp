@@ -27,6 +27,19 @@ inline void mod_zone_state(std::byte* area, Zone& zone, ZoneItem item, std::int6
   }
 }
 
+// The same for an item of a node.
+inline void mod_node_state(std::byte* area, Node& node, NodeItem item, std::int64_t delta) {
+  CounterDiff& diff = percpu_at<PerCpuNode>(area, node.percpu_offset).diffs[index_of(item)];
+  const std::int64_t sum = diff.read() + delta;
+  const std::int64_t threshold = node.stat_threshold.get();
+  if (sum > threshold || sum < -threshold) [[unlikely]] {
+    node.stat[index_of(item)].fetch_add(sum, std::memory_order_relaxed);
+    diff.set(0);
+  } else {
+    diff.set(sum);
+  }
+}
+
 inline void count_event(std::byte* area, VmEvent event, std::uint64_t amount) {
   percpu_at<PerCpuEvents>(area, 0).counts[index_of(event)].add(amount);
 }
