@@ -4,12 +4,14 @@
 //   command_line    the options                  memblock       the allocator before there is one
 //   numa_info       nodes, CPUs, distances       zone_sizes     the Layout: zones of each node
 //   reservations    what is in use by then       resources      the rows of /proc/iomem
+//   first_chunk     per-CPU memory of the boot
 //   boot_plan       these steps in order, and their result
 #pragma once
 
 #include "boot/boot_plan.hpp"
 #include "boot/command_line.hpp"
 #include "boot/firmware_map.hpp"
+#include "boot/first_chunk.hpp"
 #include "boot/holes.hpp"
 #include "boot/layout.hpp"
 #include "boot/machine_spec.hpp"

@@ -1,6 +1,7 @@
 #include "boot/boot_plan.hpp"
 
 #include "boot/boot_log.hpp"
+#include "boot/first_chunk.hpp"
 #include "boot/zone_sizes.hpp"
 
 namespace quire {
@@ -143,6 +144,7 @@ Result<void> BootPlan::size_zones(const MachineSpec& spec) {
 Result<void> BootPlan::take_kernel_memory(const MachineSpec& spec) {
   QUIRE_TRY_ASSIGN(freed, find_late_freed(spec, memblock_, arena_));
   late_freed_ = freed;
+  FirstChunk::plan(numa_).log(numa_, spec.arch, host_);
   const KernelUseSources sources{spec, options_, numa_, layout_};
   if (!spec.managed.empty())
     QUIRE_TRY(reserve_to_match(sources, late_freed_, memblock_, host_));

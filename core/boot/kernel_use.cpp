@@ -1,6 +1,7 @@
 // What the kernel takes before its page allocator exists, in the order in which it takes it.
 #include "boot/boot_log.hpp"
 #include "boot/firmware_map.hpp"
+#include "boot/first_chunk.hpp"
 #include "boot/reservations.hpp"
 #include "boot/sections.hpp"
 
@@ -9,7 +10,6 @@ namespace {
 
 // Sizes of 6.1's structures on x86-64, as its boot log shows them.
 constexpr Bytes kNodeData = kib(172);                // pglist_data
-constexpr Bytes kPerCpuUnit{212992 + 8192 + 28672};  // static + reserved + dynamic
 constexpr Bytes kSectionUsage{56};                   // mem_section_usage, with the pageblock bits
 constexpr Bytes kSectionEntry{16};                   // mem_section
 constexpr Bytes kBounceBuffer = mib(64);             // swiotlb
@@ -177,30 +177,35 @@ class KernelUse {
     take({.size = kLogRecord * (size / Bytes{32})});
   }
 
-  // CPUs of a node share huge pages, up to eight units in one; what is between units stays free.
+  // CPUs of a node share pieces of 2 MiB; what is between their units stays free.
   void take_percpu() {
+    const FirstChunk chunk = FirstChunk::plan(sources_.numa);
     for (const NodeLayout& node : sources_.layout.nodes) {
       std::uint64_t cpus = 0;
       for (const NodeId home : sources_.numa.cpu_nodes()) cpus += home == node.id ? 1 : 0;
-      const std::uint64_t shared = min_of<std::uint64_t>(std::bit_ceil(cpus), 8);
-      for (; cpus != 0; cpus -= min_of(cpus, shared))
-        take_percpu_piece(min_of(cpus, shared), kHuge / shared, node.id);
+      for (std::uint64_t units; cpus != 0; cpus -= units) {
+        units = min_of(cpus, chunk.units_a_piece);
+        take_percpu_piece(units, chunk.unit, node.id);
+      }
     }
   }
 
-  void take_percpu_piece(std::uint64_t cpus, Bytes spacing, NodeId node) {
-    const auto base = memblock_.allocate(
-        {.size = kHuge, .alignment = kHuge, .min = kDmaEnd, .max = {}, .node = node});
+  void take_percpu_piece(std::uint64_t units, Bytes unit, NodeId node) {
+    const auto base = memblock_.allocate({.size = FirstChunk::kPiece,
+                                          .alignment = FirstChunk::kPiece,
+                                          .min = kDmaEnd,
+                                          .max = {},
+                                          .node = node});
     if (!base.has_value()) {
       const MemblockRequest packed{
-          .size = kPerCpuUnit * cpus, .alignment = kPageSize, .node = node};
+          .size = FirstChunk::kUsed * units, .alignment = kPageSize, .node = node};
       if (!take(packed)) host_.log("percpu: no room for the first chunk");
       return;
     }
     PhysAddr at = *base;
-    for (const PhysAddr end = at + kHuge; at < end; at += spacing) {
-      const PhysAddr used = cpus == 0 ? at : at + kPerCpuUnit;
-      if (memblock_.free({used, at + spacing}).has_value() && cpus != 0) --cpus;
+    for (const PhysAddr end = at + FirstChunk::kPiece; at < end; at += unit) {
+      const PhysAddr used = units == 0 ? at : at + FirstChunk::kUsed;
+      if (memblock_.free({used, at + unit}).has_value() && units != 0) --units;
     }
   }
 

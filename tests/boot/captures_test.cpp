@@ -140,6 +140,19 @@ TEST_P(Captures, TheBootLogSaysTheSameInTheSameOrder) {
   EXPECT_EQ(joined(ours), joined(theirs));
 }
 
+// Not every recording kept these lines.
+TEST_P(Captures, TheFirstChunkOfPerCpuMemoryIsLaidOutTheSame) {
+  const auto of_percpu = [](const std::vector<std::string>& log) {
+    std::vector<std::string> lines;
+    for (const std::string& line : log)
+      if (line.starts_with("setup_percpu:") || line.starts_with("percpu:")) lines.push_back(line);
+    return joined(lines);
+  };
+  const std::string theirs = of_percpu(capture->log_lines());
+  if (theirs.empty()) GTEST_SKIP() << "not recorded";
+  EXPECT_EQ(of_percpu(machine.host.lines), theirs);
+}
+
 // Devices are not ours, so a reserved row may lie in one there and stand alone here.
 TEST_P(Captures, TheRowsOfIomemThatDescribeMemoryAreTheSame) {
   if (capture->has_memory_to_add()) GTEST_SKIP() << "recorded after memory had been added";
