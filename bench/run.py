@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 
+import malloc_figures
+
 PAIRS = 10_000
 BULK_PAGES = 20 * 1024
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -38,6 +40,7 @@ GOALS = {
     "page.sizeof": (32, None),
     "boot.1tib_seconds": (1, None),
     "boot.1tib_rss_mib": (64, None),
+    **malloc_figures.GOALS,
 }
 
 
@@ -64,14 +67,15 @@ class Bench:
     def json(self, name, *arguments):
         return json.loads(self.output(name, *arguments))
 
-    def count(self, name):
+    def count(self, name, environment=None):
         """Instructions of each case that the program dumps under callgrind."""
         with tempfile.TemporaryDirectory() as directory:
             out = os.path.join(directory, "count")
             done = subprocess.run(
                 ["valgrind", "--tool=callgrind", "--collect-atstart=no",
                  "--callgrind-out-file=" + out, self.program(name)],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+                env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                timeout=600)
             if done.returncode != 0:
                 sys.stderr.write(done.stdout)
                 raise RuntimeError(name + " failed under callgrind")
@@ -170,7 +174,9 @@ def boots(bench):
         bench.add(f"boot.{name}_rss_mib", "MiB", max(run["rss_mib"] for run in runs))
 
 
-def goal_text(name, value):
+def goal_text(name, value, peers):
+    if name in malloc_figures.AHEAD:
+        return "ahead" + ("" if value < min(peers.values()) else " MISSED")
     most, least = GOALS.get(name, (None, None))
     if most is not None:
         return f"<= {most}" + ("" if value <= most else " MISSED")
@@ -184,7 +190,7 @@ def print_table(rows):
     for row in rows:
         peers = ", ".join(f"{who} {figure:g}" for who, figure in row["peers"].items())
         lines.append((row["name"], f"{row['value']:g}", row["unit"],
-                      goal_text(row["name"], row["value"]), peers))
+                      goal_text(row["name"], row["value"], row["peers"]), peers))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     for line in lines:
         print(f"{line[0]:<{widths[0]}}  {line[1]:>{widths[1]}}  {line[2]:<{widths[2]}}  "
@@ -197,7 +203,7 @@ def main():
     parser.add_argument("--out", default="build/bench.json")
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
-    for measure in (instructions, times, ratio, scaling, sizes, boots):
+    for measure in (instructions, times, ratio, scaling, sizes, boots, malloc_figures.measure):
         measure(bench)
     print_table(bench.rows)
     with open(arguments.out, "w", encoding="utf-8") as file:
