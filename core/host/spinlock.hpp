@@ -14,7 +14,16 @@
 
 namespace quire {
 
-enum class LockRank : std::uint8_t { kHotplug, kSysctl, kPcp, kZone, kExtension };
+enum class LockRank : std::uint8_t {
+  kSysctl,
+  kSlabCaches,
+  kVmap,
+  kPercpu,
+  kPageTable,
+  kSlabNode,
+  kZone,
+  kExtension,
+};
 constexpr unsigned index_of(LockRank rank) { return static_cast<unsigned>(rank); }
 
 class QUIRE_CAPABILITY("spinlock") SpinLock {

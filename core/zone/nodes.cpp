@@ -49,11 +49,8 @@ Result<void> Nodes::make_percpu_areas(Arena& arena) {
     node.percpu_offset = size;
     size += sizeof(PerCpuNode);
   }
-  QUIRE_TRY_ASSIGN(areas, arena.make_array<std::byte*>(cpu_nodes_.size()));
-  areas_ = areas;
-  for (std::size_t cpu = 0; cpu < areas_.size(); ++cpu) {
-    QUIRE_TRY_ASSIGN(area, arena.allocate(Bytes{size}, cpu_nodes_[cpu]));
-    areas_[cpu] = area;
+  QUIRE_TRY(areas_.init(arena, cpu_nodes_, Bytes{size}));
+  for (std::byte* const area : areas_.all()) {
     new (area) PerCpuEvents;
     for (const Node& node : nodes_) {
       if (!node.online) continue;

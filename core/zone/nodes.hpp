@@ -32,7 +32,8 @@ class Nodes {
   [[nodiscard]] unsigned cpu_count() const { return static_cast<unsigned>(cpu_nodes_.size()); }
   [[nodiscard]] unsigned cpu_count(NodeId id) const;
   [[nodiscard]] NodeId node_of(CpuId cpu) const { return cpu_nodes_[index_of(cpu)]; }
-  [[nodiscard]] std::byte* percpu_area(CpuId cpu) const { return areas_[index_of(cpu)]; }
+  [[nodiscard]] PercpuArea& percpu_areas() { return areas_; }
+  [[nodiscard]] std::byte* percpu_area(CpuId cpu) const { return areas_.of(cpu); }
   [[nodiscard]] PerCpuZone& percpu(const Zone& zone, CpuId cpu) const {
     return percpu_at<PerCpuZone>(percpu_area(cpu), zone.percpu_offset);
   }
@@ -55,7 +56,7 @@ class Nodes {
   std::span<Node> nodes_;
   std::span<Zone*> zone_by_number_;
   std::span<NodeId> cpu_nodes_;
-  std::span<std::byte*> areas_;
+  PercpuArea areas_;
 };
 
 }  // namespace quire

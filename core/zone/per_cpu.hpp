@@ -15,6 +15,7 @@
 #include "base/base.hpp"
 #include "host/host.hpp"
 #include "memmap/memmap.hpp"
+#include "percpu_area/percpu_area.hpp"
 #include "zone/pcp_lock.hpp"
 #include "zone/vm_items.hpp"
 
@@ -168,12 +169,6 @@ inline void PerCpuPages::set_limits() {
   for (HotPages& of_type : hot)
     of_type.limit = static_cast<std::uint16_t>(
         look_always ? 0 : min_of(HotPages::kCapacity, of_type.count + share));
-}
-
-// The part of a per-CPU area that lies at `offset`.
-template <class T>
-T& percpu_at(std::byte* area, std::uint32_t offset) {
-  return *reinterpret_cast<T*>(area + offset);
 }
 
 constexpr std::uint32_t percpu_zone_offset(unsigned zone_number) {
