@@ -17,8 +17,11 @@ class LoggingHost final : public Host {
   Result<std::byte*> reserve_tables(Bytes size, NodeId node) override {
     return wrapped_.reserve_tables(size, node);
   }
-  Result<std::byte*> map_frames(PfnRange frames, NodeId node) override {
-    return wrapped_.map_frames(frames, node);
+  Result<std::byte*> reserve_frames(PageCount frames) override {
+    return wrapped_.reserve_frames(frames);
+  }
+  Result<void> map_frames(std::byte* at, PfnRange frames, NodeId node) override {
+    return wrapped_.map_frames(at, frames, node);
   }
   void log(std::string_view line) override {
     wrapped_.log(line);

@@ -37,7 +37,6 @@ std::optional<std::string> quire_machine::boot(const quire::machine_file::Machin
   quire::CpuPool::Drain drain;
   if (native) drain = [this](quire::CpuContext& cpu) { machine->pages().drain_cpu(cpu.cpu); };
   pool.emplace(machine->cpus(), std::move(drain));
-  find_content();
   return std::nullopt;
 }
 
@@ -61,25 +60,8 @@ quire::CpuId quire_machine::last_cpu() const {
   return quire::CpuId{static_cast<std::uint16_t>(machine->cpus().size() - 1)};
 }
 
-void quire_machine::find_content() {
-  const std::unique_lock guard(extents_lock_);
-  extents_.clear();
-  quire::MemoryMap& map = machine->map();
-  map.for_each_section([&](quire::SectionId section) {
-    const quire::Pfn start = start_of(section);
-    const std::byte* const content = map.content_of(*map.page_of(start));
-    if (content == nullptr) return;
-    extents_[reinterpret_cast<std::uintptr_t>(content)] = {start, size_of(quire::kSectionPages)};
-  });
-}
-
 quire::Page* quire_machine::page_at(const void* address) const {
-  const auto wanted = reinterpret_cast<std::uintptr_t>(address);
-  const std::shared_lock guard(extents_lock_);
-  auto after = extents_.upper_bound(wanted);
-  if (after == extents_.begin()) return nullptr;
-  const auto& [begin, extent] = *--after;
-  const quire::Bytes offset{wanted - begin};
-  if (offset >= extent.size) return nullptr;
-  return machine->map().page_of(extent.start + whole_pages(offset));
+  const quire::MemoryMap& map = machine->map();
+  const quire::PageIndex index = map.frames().index_at(address);
+  return map.contains(index) ? &map.at(index) : nullptr;
 }

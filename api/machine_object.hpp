@@ -9,11 +9,9 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 
 #include "api/logging_host.hpp"
@@ -40,8 +38,6 @@ struct quire_machine {
   // The zone that the page belongs to; null for a page in a hole.
   [[nodiscard]] quire::Zone* zone_of(const quire::Page& page) const;
   [[nodiscard]] quire::CpuId last_cpu() const;
-  // Notes where the content of all frames lies; after the boot and whenever memory was added.
-  void find_content();
 
   std::optional<quire::SimHost> sim;
   std::optional<quire::LoggingHost> sim_log;
@@ -51,12 +47,4 @@ struct quire_machine {
   std::optional<quire::CpuPool> pool;
   // Distinguishes machines that lie at the same address one after the other.
   const std::uint64_t serial;
-
- private:
-  struct Extent {
-    quire::Pfn start;
-    quire::Bytes size;
-  };
-  mutable std::shared_mutex extents_lock_;
-  std::map<std::uintptr_t, Extent> extents_;  // by the address where the content begins
 };

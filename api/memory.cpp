@@ -28,7 +28,6 @@ int quire_add_memory(quire_machine* machine, int node, const quire_range* range)
   const Call call(*machine);
   const quire::NodeId to{static_cast<std::uint16_t>(node)};
   const auto added = machine->machine->hotplug().add(to, *pages);
-  machine->find_content();
   return added.has_value() ? 0 : fail(added.error(), "cannot add the memory");
 }
 
@@ -38,7 +37,6 @@ int quire_remove_memory(quire_machine* machine, const quire_range* range) {
   if (!pages) return fail(Errno::kInvalid, "not whole pages");
   const Call call(*machine);
   const auto removed = machine->machine->hotplug().remove(*pages);
-  machine->find_content();
   return removed.has_value() ? 0 : fail(removed.error(), "cannot remove the memory");
 }
 

@@ -67,7 +67,7 @@ struct KernelProfile {
   bool page_poisoning = false;   // free pages carry a pattern that is checked at allocation
   bool page_owner = false;       // who allocated each page is recorded
   bool panic_on_warn = false;    // a caller's error stops the machine
-  bool frame_content = false;    // frames can be read and written (always so on native and bare)
+  bool frame_content = false;    // init_on_*, poisoning act on frames (always on native and bare)
 };
 
 struct MachineSpec {

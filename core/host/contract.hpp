@@ -4,7 +4,8 @@
 //
 // A host is written tier by tier; the core calls nothing of a tier before the step that needs it.
 //
-//   boot      reserve_tables, map_frames, log, panic      boots a machine, allocates, frees
+//   boot      reserve_tables, reserve_frames, map_frames, log, panic
+//                                                         boots a machine, allocates, frees
 //   running   now_ns, yield, barrier_all                  waits of any kind, contended locks,
 //                                                         reaching into another CPU's own data
 //
@@ -29,10 +30,13 @@ class Host {
   // Errors: kNoMemory.
   virtual Result<std::byte*> reserve_tables(Bytes size, NodeId node) = 0;
 
-  // Where the content of the page frames of `frames`, RAM of `node`, can be read and written; they
-  // are contiguous and stay there. A null pointer: this machine's frames have no content.
-  // Errors: kNoMemory.
-  virtual Result<std::byte*> map_frames(PfnRange frames, NodeId node) = 0;
+  // A window of address space for the content of `frames` page frames, aligned to 2 MiB: all that
+  // the machine may ever have, most of which may never be touched. Called once. Errors: kNoMemory.
+  virtual Result<std::byte*> reserve_frames(PageCount frames) = 0;
+
+  // From now on the content of `frames`, RAM of `node`, can be read and written at `at`, a place in
+  // the window. Errors: kNoMemory.
+  virtual Result<void> map_frames(std::byte* at, PfnRange frames, NodeId node) = 0;
 
   // One whole line of the machine's log (dmesg), without its newline.
   virtual void log(std::string_view line) = 0;

@@ -71,22 +71,24 @@ Result<void> Hotplug::add_sections(NodeId node, PfnRange range) {
   bool any = false;
   for_each_section(range, [&](SectionId s) { any |= parts_.map.has_section(s); });
   if (any) return Errno::kExists;
-  std::byte* content = nullptr;
-  if (parts_.has_content) {
-    QUIRE_TRY_ASSIGN(frames, parts_.host.map_frames(range, node));
-    content = frames;
-  }
   for (Pfn pfn = range.start; pfn < range.end; pfn += kSectionPages) {
     const SectionId section = section_of(pfn);
-    if (const auto added = parts_.map.add_section(section); !added.has_value()) {
+    if (const auto added = add_section(node, section); !added.has_value()) {
       drop_sections({range.start, pfn});
       return added.error();
     }
     parts_.map.home(section) = {true, true, node, ZoneType::kNormal};
-    if (content != nullptr)
-      parts_.map.set_content(section, content + size_of(pfn - range.start).raw());
   }
   return {};
+}
+
+Result<void> Hotplug::add_section(NodeId node, SectionId section) {
+  QUIRE_TRY(parts_.map.add_section(section));
+  const Pfn start = start_of(section);
+  std::byte* const content = parts_.map.content_of(*parts_.map.page_of(start));
+  const auto mapped = parts_.host.map_frames(content, {start, start + kSectionPages}, node);
+  if (!mapped.has_value()) QUIRE_TRY(parts_.map.remove_section(section));
+  return mapped;
 }
 
 void Hotplug::drop_sections(PfnRange range) {

@@ -35,7 +35,6 @@ class Hotplug final : public MemoryHotplug {
     Sysctls& sysctls;
     Knobs& knobs;
     PageCount block;        // none: memory does not come and go on this machine
-    bool has_content;
   };
   explicit Hotplug(const Parts& parts) : parts_(parts) {}
 
@@ -56,6 +55,7 @@ class Hotplug final : public MemoryHotplug {
 
   Result<void> check_range(PfnRange range) const;
   Result<void> add_sections(NodeId node, PfnRange range);
+  Result<void> add_section(NodeId node, SectionId section);
   void drop_sections(PfnRange range);
   Result<void> online_in_turn(PfnRange block, OnlineTo to);
   Result<void> offline_in_turn(PfnRange block);

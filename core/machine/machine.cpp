@@ -52,7 +52,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   QUIRE_TRY_ASSIGN(plan, BootPlan::make(spec, arena_, host_));
   plan_ = plan;
   QUIRE_TRY(make_memory_map(spec));
-  if (spec.profile.frame_content) QUIRE_TRY(map_content());
+  QUIRE_TRY(map_frames());
   QUIRE_TRY(nodes_.init(arena_, spec.arch, plan->numa(), plan->layout()));
   QUIRE_TRY(bring_up_cpus());
   // Before the allocator, which asks it once.
@@ -86,18 +86,20 @@ Result<void> Machine::make_memory_map(const MachineSpec& spec) {
   });
 }
 
-// Frames are mapped in whole sections, so that ranges that share one share its content.
-Result<void> Machine::map_content() {
-  std::uint32_t next = 0;
+// Frames are mapped in whole sections, since ranges may share one.
+Result<void> Machine::map_frames() {
+  QUIRE_TRY_ASSIGN(window, host_.reserve_frames(map_.capacity()));
+  map_.set_frames(window);
+  Pfn next{0};
   for (const NodeRange& ram : plan_->layout().ranges) {
-    const std::uint32_t first = max_of(next, number(section_of(ram.range.start)));
-    const std::uint32_t end = number(section_of(ram.range.end - PageCount{1})) + 1;
-    if (first >= end) continue;
-    QUIRE_TRY_ASSIGN(content, host_.map_frames({start_of(SectionId{first}),
-                                                start_of(SectionId{end})}, ram.node));
-    for (std::uint32_t s = first; content != nullptr && s < end; ++s)
-      map_.set_content(SectionId{s}, content + size_of(kSectionPages * (s - first)).raw());
-    next = end;
+    const Pfn end = start_of(section_of(ram.range.end - PageCount{1})) + kSectionPages;
+    next = max_of(next, start_of(section_of(ram.range.start)));
+    while (next < end) {
+      const PageIndex first = map_.index_of(*map_.page_of(next));
+      const PageCount count{map_.contiguous_from(first, (end - next).raw())};
+      QUIRE_TRY(host_.map_frames(map_.frames().content(first), {next, next + count}, ram.node));
+      next += count;
+    }
   }
   return {};
 }
@@ -177,8 +179,7 @@ void Machine::open_proc(const MachineSpec& spec) {
                                     .figures = figures_,
                                     .memory_model = spec.memory_model});
   const PageCount block = whole_pages(memory_block_size(*proc_sources_));
-  hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_, block,
-                                  spec.profile.frame_content});
+  hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_, block});
   proc_sources_->hotplug = &*hotplug_;
 }
 

@@ -51,7 +51,7 @@ class Machine {
 
  private:
   Result<void> make_memory_map(const MachineSpec& spec);
-  Result<void> map_content();
+  Result<void> map_frames();
   Result<void> bring_up_cpus();
   Result<void> make_zonelists();
   void release_free_pages();

@@ -42,7 +42,7 @@ Result<void> MemoryMap::add_section(SectionId section) {
     root = table.data();
   }
   QUIRE_TRY_ASSIGN(place, choose_place(section));
-  places_[place] = {section, {}, nullptr};
+  places_[place] = {section, {}};
   end_ = max_of(end_, start_of(section) + kSectionPages);
   root[number % kSectionsPerRoot] = place + 1;
   ++present_;
@@ -87,19 +87,6 @@ std::uint64_t MemoryMap::contiguous_from(PageIndex index, std::uint64_t most) co
   while (pages < most && place_of(SectionId{++section}) == ++place + 1)
     pages += kSectionPages.raw();
   return min_of(pages, most);
-}
-
-std::byte* MemoryMap::content_of(const Page& page) const {
-  const std::uint32_t index = raw(index_of(page));
-  std::byte* const content = places_[index >> kSectionShift].content;
-  if (content == nullptr) return nullptr;
-  return content + (index & (kSectionPages.raw() - 1)) * kPageSize.raw();
-}
-
-void MemoryMap::set_content(SectionId section, std::byte* content) {
-  const std::uint32_t place = place_of(section);
-  QUIRE_ASSERT(place != 0);
-  places_[place - 1].content = content;
 }
 
 }  // namespace quire

@@ -21,6 +21,7 @@
 #include "base/base.hpp"
 #include "boot/boot.hpp"
 #include "host/host.hpp"
+#include "memmap/frame_window.hpp"
 #include "memmap/page.hpp"
 
 namespace quire {
@@ -92,10 +93,16 @@ class MemoryMap {
   // How many of `most` pages from `index` on follow one another in memory as they do here.
   [[nodiscard]] std::uint64_t contiguous_from(PageIndex index, std::uint64_t most) const;
 
-  // Where the content of a page's frame lies, or null when frames of this machine have none.
-  [[nodiscard]] std::byte* content_of(const Page& page) const;
-  // The content of the frames of `section` begins at `content` (see Host::map_frames).
-  void set_content(SectionId section, std::byte* content);
+  // Where the content of frames lies: there for the frames of present sections.
+  [[nodiscard]] const FrameWindow& frames() const { return frames_; }
+  [[nodiscard]] std::byte* content_of(const Page& page) const {
+    return frames_.content(index_of(page));
+  }
+  // The window has room for frames() of this many pages.
+  [[nodiscard]] PageCount capacity() const { return kSectionPages * places_.size(); }
+  void set_frames(std::byte* base) {
+    frames_ = {base, static_cast<std::uint32_t>(capacity().raw() - 1)};
+  }
 
   [[nodiscard]] MigrateType pageblock_type(PageIndex index) const {
     return pageblocks_.get(raw(index));
@@ -116,7 +123,6 @@ class MemoryMap {
   struct Place {
     SectionId section;
     SectionHome home;
-    std::byte* content;
   };
 
   // The place of a section in the array, counted from 1; 0 when it has none.
@@ -130,6 +136,7 @@ class MemoryMap {
 
   Arena* arena_ = nullptr;
   Page* pages_ = nullptr;
+  FrameWindow frames_;
   std::uint8_t* pageblock_bytes_ = nullptr;
   PageblockTypes pageblocks_;
   std::span<std::uint32_t*> roots_;

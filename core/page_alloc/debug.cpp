@@ -10,17 +10,15 @@ constexpr unsigned char kPoison = 0xaa;
 }  // namespace
 
 void PageDebug::init(const KernelProfile& profile) {
-  has_content_ = profile.frame_content;
-  init_on_alloc_ = profile.init_on_alloc;
-  init_on_free_ = profile.init_on_free;
-  poisoning_ = profile.page_poisoning;
+  init_on_alloc_ = profile.frame_content && profile.init_on_alloc;
+  init_on_free_ = profile.frame_content && profile.init_on_free;
+  poisoning_ = profile.frame_content && profile.page_poisoning;
   panic_on_warn_ = profile.panic_on_warn;
-  hooked_ = has_content_ && (init_on_alloc_ || init_on_free_ || poisoning_);
+  hooked_ = init_on_alloc_ || init_on_free_ || poisoning_;
 }
 
 void PageDebug::clear(Page& head, Order order) {
   std::byte* const content = map_.content_of(head);
-  if (content == nullptr) return;
   for (std::uint64_t i = 0; i < order.pages().raw(); ++i)
     Arch::clear_page(content + i * kPageSize.raw());
 }
@@ -34,7 +32,6 @@ void PageDebug::after_alloc(Page& head, const AllocRequest& request) {
 
 void PageDebug::before_free(Page& head, Order order) {
   std::byte* const content = map_.content_of(head);
-  if (content == nullptr) return;
   if (poisoning_)
     std::memset(content, kPoison, size_of(order.pages()).raw());
   else if (init_on_free_)
@@ -43,7 +40,6 @@ void PageDebug::before_free(Page& head, Order order) {
 
 void PageDebug::check_poison(const Page& head, Order order) {
   const std::byte* const content = map_.content_of(head);
-  if (content == nullptr) return;
   for (std::uint64_t i = 0; i < size_of(order.pages()).raw(); ++i) {
     // Memory that was never freed is still as the firmware left it.
     if (content[i] == std::byte{kPoison} || content[i] == std::byte{0}) continue;

@@ -1,8 +1,8 @@
 // What is done to pages beyond handing them over: clearing, poisoning, and the reports about pages
 // in a state they must not be in.
 //
-// Clearing and poisoning act on the content of frames; a machine whose frames have none has
-// nothing to clear, and poisoning finds nothing there.
+// What is asked for with __GFP_ZERO is always cleared. What switches do to every page is left out on
+// a machine that does not keep frames' content (frame_content).
 //
 // Locking  None of its own; works on pages that belong to the caller, or only reads.
 // Cost     Nothing while off: hot paths test one flag (hooked()).
@@ -52,7 +52,6 @@ class PageDebug {
   Host& host_;
   MemoryMap& map_;
   bool hooked_ = false;
-  bool has_content_ = false;
   bool init_on_alloc_ = false;
   bool init_on_free_ = false;
   bool poisoning_ = false;

@@ -129,9 +129,8 @@ namespace {
 class MinimalHost final : public Host {
  public:
   Result<std::byte*> reserve_tables(Bytes size, NodeId) override { return map(size); }
-  Result<std::byte*> map_frames(PfnRange frames, NodeId) override {
-    return map(size_of(frames.length()));
-  }
+  Result<std::byte*> reserve_frames(PageCount frames) override { return map(size_of(frames)); }
+  Result<void> map_frames(std::byte*, PfnRange, NodeId) override { return {}; }
   void log(std::string_view line) override {
     write_text(line);
     write_text("\n");

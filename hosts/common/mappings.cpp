@@ -9,14 +9,18 @@ Mappings::~Mappings() {
 }
 
 Result<std::byte*> Mappings::map(Bytes size) {
-  void* const memory = ::mmap(nullptr, size.raw(), PROT_READ | PROT_WRITE,
+  constexpr std::uintptr_t kHuge = std::uintptr_t{2} << 20;
+  const Bytes room = size.raw() < kHuge ? size : size + Bytes{kHuge};
+  void* const memory = ::mmap(nullptr, room.raw(), PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return Errno::kNoMemory;
-  if (huge_pages_ == HugePages::kNever) ::madvise(memory, size.raw(), MADV_NOHUGEPAGE);
+  if (huge_pages_ == HugePages::kNever) ::madvise(memory, room.raw(), MADV_NOHUGEPAGE);
   auto* const start = static_cast<std::byte*>(memory);
   const std::lock_guard guard(mutex_);
-  mappings_.push_back({start, size});
-  return start;
+  mappings_.push_back({start, room});
+  if (size.raw() < kHuge) return start;
+  const auto address = reinterpret_cast<std::uintptr_t>(start);
+  return start + (((address + kHuge - 1) & ~(kHuge - 1)) - address);
 }
 
 Bytes Mappings::total() const {

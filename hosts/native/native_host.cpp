@@ -34,8 +34,13 @@ Result<std::byte*> NativeHost::reserve_tables(Bytes size, NodeId node) {
   return map("tables", size, node);
 }
 
-Result<std::byte*> NativeHost::map_frames(PfnRange frames, NodeId node) {
-  return map("page frames", size_of(frames.length()), node);
+Result<std::byte*> NativeHost::reserve_frames(PageCount frames) {
+  return map("page frames", size_of(frames), kNoNode);
+}
+
+Result<void> NativeHost::map_frames(std::byte* at, PfnRange frames, NodeId node) {
+  prefer_real_node(at, size_of(frames.length()), node);
+  return {};
 }
 
 Result<std::byte*> NativeHost::map(std::string_view what, Bytes size, NodeId node) {

@@ -32,7 +32,8 @@ class NativeHost final : public Host {
   explicit NativeHost(NativeOptions options = {});
 
   Result<std::byte*> reserve_tables(Bytes size, NodeId node) override;
-  Result<std::byte*> map_frames(PfnRange frames, NodeId node) override;
+  Result<std::byte*> reserve_frames(PageCount frames) override;
+  Result<void> map_frames(std::byte* at, PfnRange frames, NodeId node) override;
   void log(std::string_view line) override;
   [[noreturn]] void panic(std::string_view report) override;
   std::uint64_t now_ns() override;

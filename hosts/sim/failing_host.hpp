@@ -20,7 +20,7 @@ struct FailurePlan {
   std::uint32_t per_mille = 0;   // refuse each call with this probability
   std::uint64_t seed = 0;        // which calls those are
   bool tables = true;            // whether calls of reserve_tables count
-  bool frames = true;            // whether calls of map_frames count
+  bool frames = true;            // whether calls of reserve_frames and map_frames count
 };
 
 class FailingHost final : public Host {
@@ -32,9 +32,13 @@ class FailingHost final : public Host {
     if (plan_.tables && refuses()) return Errno::kNoMemory;
     return wrapped_.reserve_tables(size, node);
   }
-  Result<std::byte*> map_frames(PfnRange frames, NodeId node) override {
+  Result<std::byte*> reserve_frames(PageCount frames) override {
     if (plan_.frames && refuses()) return Errno::kNoMemory;
-    return wrapped_.map_frames(frames, node);
+    return wrapped_.reserve_frames(frames);
+  }
+  Result<void> map_frames(std::byte* at, PfnRange frames, NodeId node) override {
+    if (plan_.frames && refuses()) return Errno::kNoMemory;
+    return wrapped_.map_frames(at, frames, node);
   }
   void log(std::string_view line) override { wrapped_.log(line); }
   [[noreturn]] void panic(std::string_view report) override {

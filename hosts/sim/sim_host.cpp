@@ -15,8 +15,8 @@ Result<std::byte*> SimHost::reserve_tables(Bytes size, NodeId node) {
   return map("tables", size, node);
 }
 
-Result<std::byte*> SimHost::map_frames(PfnRange frames, NodeId node) {
-  return map("page frames", size_of(frames.length()), node);
+Result<std::byte*> SimHost::reserve_frames(PageCount frames) {
+  return map("page frames", size_of(frames), kNoNode);
 }
 
 Result<std::byte*> SimHost::map(std::string_view what, Bytes size, NodeId node) {

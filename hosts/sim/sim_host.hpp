@@ -54,7 +54,8 @@ class SimHost final : public Host {
   SimHost& operator=(const SimHost&) = delete;
 
   Result<std::byte*> reserve_tables(Bytes size, NodeId node) override;
-  Result<std::byte*> map_frames(PfnRange frames, NodeId node) override;
+  Result<std::byte*> reserve_frames(PageCount frames) override;
+  Result<void> map_frames(std::byte*, PfnRange, NodeId) override { return {}; }
   void log(std::string_view line) override;
   [[noreturn]] void panic(std::string_view report) override;
   std::uint64_t now_ns() override;

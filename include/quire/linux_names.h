@@ -5,8 +5,7 @@
  *   __free_pages(page, 2);
  *
  * Errors   As quire.h has them; without an attached machine, those of a null machine.
- * Addresses are those of pages' content: where frames have none, functions that would give an
- * address keep no page and give 0.
+ * Addresses are those of pages' content.
  * Nothing includes this header by itself: its names are Linux's, not Quire's. */
 #ifndef QUIRE_LINUX_NAMES_H
 #define QUIRE_LINUX_NAMES_H
@@ -98,9 +97,7 @@ static inline int page_to_nid(const struct page *page) {
 
 static inline unsigned long __get_free_pages(gfp_t gfp, unsigned order) {
   struct page *page = alloc_pages(gfp & ~__GFP_HIGHMEM, order);
-  void *address = page ? page_address(page) : (void *)0;
-  if (page && !address) __free_pages(page, order);
-  return (unsigned long)address;
+  return page ? (unsigned long)page_address(page) : 0;
 }
 static inline unsigned long __get_free_page(gfp_t gfp) { return __get_free_pages(gfp, 0); }
 static inline unsigned long get_zeroed_page(gfp_t gfp) {

@@ -108,7 +108,6 @@ class Pages {
   [[nodiscard]] FrameNumber frame() const {
     return FrameNumber{static_cast<std::uint64_t>(quire_page_to_pfn(machine_, first_))};
   }
-  // Null where frames have no content.
   [[nodiscard]] void* content() const { return quire_page_address(machine_, first_); }
   [[nodiscard]] const char* zone() const { return quire_page_zone(machine_, first_); }
   [[nodiscard]] Node node() const { return Node{quire_page_node(machine_, first_)}; }

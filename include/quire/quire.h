@@ -45,8 +45,8 @@ struct quire_page;
 /* --- Machines ------------------------------------------------------------------------------ */
 
 enum quire_host {
-  QUIRE_HOST_SIM = 0,    /* virtual clock; frames have content if the machine's file says so */
-  QUIRE_HOST_NATIVE = 1  /* this process's memory: every frame has content */
+  QUIRE_HOST_SIM = 0,    /* virtual clock; the same to the bit each time */
+  QUIRE_HOST_NATIVE = 1  /* real threads, and content cleared as the kernel does */
 };
 
 struct quire_options {
@@ -108,7 +108,7 @@ QUIRE_API int64_t quire_page_to_pfn(const struct quire_machine *machine,
                                     const struct quire_page *page);
 /* The page after `page` in a block and the like; NULL when the machine has no memory there. */
 QUIRE_API struct quire_page *quire_pfn_to_page(const struct quire_machine *machine, uint64_t pfn);
-/* Where the content of the page can be read and written; NULL when its frame has none. */
+/* Where the content of the page can be read and written. */
 QUIRE_API void *quire_page_address(const struct quire_machine *machine,
                                    const struct quire_page *page);
 /* The page whose content lies at `address`; NULL when none does. */

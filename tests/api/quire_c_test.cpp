@@ -209,11 +209,16 @@ TEST(CApiErrors, AreToldWhenAMachineCannotBeMade) {
   EXPECT_EQ(quire_machine_create_from_text(kTwoNodes, &odd, nullptr, 0), nullptr);
 }
 
-TEST(CApiErrors, FramesOfASimulatedMachineHaveNoContentUnlessItSaysSo) {
+TEST(CApi, PagesOfASimulatedMachineAreZeroedWhenThatIsAskedFor) {
   quire_machine* const machine = quire_machine_create_from_text(kTwoNodes, nullptr, nullptr, 0);
-  quire_page* const page = quire_get_zeroed_page(machine, QUIRE_GFP_KERNEL);
+  quire_page* page = quire_alloc_pages(machine, QUIRE_GFP_KERNEL, 0);
   ASSERT_NE(page, nullptr);
-  EXPECT_EQ(quire_page_address(machine, page), nullptr);
+  auto* const byte = static_cast<unsigned char*>(quire_page_address(machine, page));
+  *byte = 1;
+  EXPECT_EQ(quire_free_pages(machine, page, 0), 0);
+  page = quire_get_zeroed_page(machine, QUIRE_GFP_KERNEL);
+  EXPECT_EQ(quire_page_address(machine, page), byte);
+  EXPECT_EQ(*byte, 0);
   EXPECT_EQ(quire_free_pages(machine, page, 0), 0);
   quire_machine_destroy(machine);
 }

@@ -32,7 +32,8 @@ class PlainHost final : public Host {
     memory_.push_back(memory);
     return memory;
   }
-  Result<std::byte*> map_frames(PfnRange, NodeId) override { return nullptr; }
+  Result<std::byte*> reserve_frames(PageCount) override { return nullptr; }
+  Result<void> map_frames(std::byte*, PfnRange, NodeId) override { return {}; }
   void log(std::string_view line) override { lines.emplace_back(line); }
   [[noreturn]] void panic(std::string_view) override { std::abort(); }
   std::uint64_t now_ns() override { return 0; }

@@ -125,14 +125,18 @@ TEST_F(MemoryMaps, PageblocksAreMovableUntilTold) {
   }
 }
 
-TEST_F(MemoryMaps, ContentIsFoundByThePagesPlaceInItsSection) {
+TEST_F(MemoryMaps, FramesLieInTheWindowInTheOrderOfTheMap) {
   init(2);
-  ASSERT_TRUE(map_.add_section(section(1)).has_value());
-  ASSERT_TRUE(map_.add_section(section(2)).has_value());
-  std::vector<std::byte> frames(8192);
-  map_.set_content(section(2), frames.data());
-  EXPECT_EQ(map_.content_of(*map_.page_of(in_section(1, 1))), nullptr);
-  EXPECT_EQ(map_.content_of(*map_.page_of(in_section(2, 1))), frames.data() + 4096);
+  ASSERT_TRUE(map_.add_section(section(7)).has_value());
+  std::vector<std::byte> byte(1);
+  map_.set_frames(byte.data());
+  const Page& page = *map_.page_of(in_section(7, 1));
+  const PageIndex index = map_.index_of(page);
+  EXPECT_EQ(map_.content_of(page), byte.data() + size_of(PageCount{raw(index)}).raw());
+  EXPECT_EQ(map_.frames().index_at(map_.content_of(page) + 4095), index);
+  EXPECT_EQ(map_.frames().index_at(byte.data() - 1), PageIndex::kNone);
+  EXPECT_EQ(map_.frames().index_at(byte.data() + size_of(map_.capacity()).raw()),
+            PageIndex::kNone);
 }
 
 // RAM with a hole of 512 MiB: what the models differ in.

@@ -47,8 +47,8 @@ TEST(FailingHost, CountsOnlyTheCallsOfItsPlan) {
   FailingHost host(sim, {.nth = 1, .tables = false});
   EXPECT_TRUE(host.reserve_tables(kib(4), NodeId{0}).has_value());
   EXPECT_EQ(host.calls(), 0u);
-  EXPECT_FALSE(host.map_frames(kFrames, NodeId{0}).has_value());
-  EXPECT_TRUE(host.map_frames(kFrames, NodeId{0}).has_value());
+  EXPECT_FALSE(host.reserve_frames(kFrames.length()).has_value());
+  EXPECT_TRUE(host.map_frames(nullptr, kFrames, NodeId{0}).has_value());
   EXPECT_EQ(host.calls(), 2u);
   EXPECT_EQ(host.refused(), 1u);
 }

@@ -271,11 +271,11 @@ TEST(SimHost, TheLogIsKeptLineByLineAndStreamed) {
 
 TEST(SimHost, FramesCanBeReadAndWritten) {
   SimHost host;
-  std::byte* const memory = *host.map_frames({Pfn{256}, Pfn{512}}, NodeId{0});
+  std::byte* const memory = *host.reserve_frames(PageCount{256});
   ASSERT_NE(memory, nullptr);
   EXPECT_EQ(memory[0], std::byte{0});
   memory[mib(1).raw() - 1] = std::byte{1};
-  EXPECT_EQ(host.mapped(), mib(1));
+  EXPECT_GE(host.mapped(), mib(1));
 }
 
 TEST(SimHost, TablesAreZeroedAndCostNothingUntilTouched) {
