@@ -17,7 +17,13 @@ namespace quire {
   (static_cast<bool>(condition) ? static_cast<void>(0) : QUIRE_PANIC(#condition))
 
 #ifdef QUIRE_DEBUG
+namespace quire {
+inline constexpr bool kDebugBuild = true;
+}
 #define QUIRE_DEBUG_ASSERT(condition) QUIRE_ASSERT(condition)
 #else
+namespace quire {
+inline constexpr bool kDebugBuild = false;
+}
 #define QUIRE_DEBUG_ASSERT(condition) static_cast<void>(0)
 #endif

@@ -151,6 +151,7 @@ struct Range {
 };
 using PhysRange = Range<PhysAddr>;
 using PfnRange = Range<Pfn>;
+using VirtRange = Range<VirtAddr>;
 
 static_assert(!std::is_convertible_v<PhysAddr, VirtAddr>);
 static_assert(!std::is_convertible_v<std::uint64_t, Pfn>);

@@ -66,8 +66,27 @@ struct KernelProfile {
   bool init_on_free = false;
   bool page_poisoning = false;   // free pages carry a pattern that is checked at allocation
   bool page_owner = false;       // who allocated each page is recorded
+  bool debug_tlbflush = false;   // vmstat shows the nr_tlb_ counters
   bool panic_on_warn = false;    // a caller's error stops the machine
   bool frame_content = false;    // init_on_*, poisoning act on frames (always on native and bare)
+};
+
+// One translation cache of a CPU: as many entries in sets of `ways`; entries / ways is 2^n.
+struct TlbSize {
+  std::uint16_t entries;
+  std::uint16_t ways;
+};
+
+// The translation caches of each CPU, where they are modelled (on sim). The sizes are those of the
+// server CPUs of Linux 6.1's time.
+struct TlbSpec {
+  bool modelled = false;
+  bool check = kDebugBuild;  // each hit is compared with the tables
+  bool asids = true;         // translations of several address spaces side by side (PCID)
+  TlbSize small{64, 4};      // 4 KiB, first level
+  TlbSize second{1536, 12};  // 4 KiB, second level
+  TlbSize large{32, 4};      // 2 MiB, or 4 MiB with two levels of tables
+  TlbSize giant{4, 4};       // 1 GiB
 };
 
 struct MachineSpec {
@@ -83,6 +102,7 @@ struct MachineSpec {
   std::span<const SysctlSetting> sysctl;    // applied when booted, in order
   std::span<const ManagedPages> managed;
   KernelProfile profile;
+  TlbSpec tlb;
 };
 
 }  // namespace quire

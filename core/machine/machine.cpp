@@ -177,7 +177,8 @@ void Machine::open_proc(const MachineSpec& spec) {
                                     .sysctls = *sysctls_,
                                     .knobs = *knobs_,
                                     .figures = figures_,
-                                    .memory_model = spec.memory_model});
+                                    .memory_model = spec.memory_model,
+                                    .debug_tlbflush = spec.profile.debug_tlbflush});
   const PageCount block = whole_pages(memory_block_size(*proc_sources_));
   hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_, block});
   proc_sources_->hotplug = &*hotplug_;

@@ -35,6 +35,7 @@ struct ProcSources {
   const MemoryFigures& figures;
   MemoryModel memory_model = MemoryModel::kSparse;
   MemoryHotplug* hotplug = nullptr;  // null: memory blocks stay as they booted
+  bool debug_tlbflush = false;   // vmstat has the nr_tlb_ rows
   bool under_hypervisor = true;  // as the recorded kernel ran; decides the size of memory blocks
 };
 

@@ -13,6 +13,11 @@ std::string_view event_suffix(ZoneType type) {
   return kSuffixes[index_of(type)];
 }
 
+// Counted always, and shown by kernels with CONFIG_DEBUG_TLBFLUSH.
+bool is_tlb_event(VmEvent event) {
+  return event >= VmEvent::kNrTlbRemoteFlush && event <= VmEvent::kNrTlbLocalFlushOne;
+}
+
 void show_event(const ProcSources& from, const VmEventRow& row, Text& out) {
   if (!row.per_zone) return show_count(out, row.name, event_count(from.nodes, row.event));
   for_each_zone_type(from, [&](ZoneType type) {
@@ -40,7 +45,8 @@ void show_vmstat(const ProcSources& from, Text& out) {
   const DirtyLimits limits = dirty_limits(nodes, from.sysctls);
   show_count(out, "nr_dirty_threshold", limits.threshold.raw());
   show_count(out, "nr_dirty_background_threshold", limits.background.raw());
-  for (const VmEventRow& row : vm_event_rows()) show_event(from, row, out);
+  for (const VmEventRow& row : vm_event_rows())
+    if (from.debug_tlbflush || !is_tlb_event(row.event)) show_event(from, row, out);
   show_count(out, "nr_unstable", 0);  // kept for programs that look for it
 }
 

@@ -1,0 +1,33 @@
+#include "pagetable/tlb_model.hpp"
+
+namespace quire {
+
+Result<void> TlbModel::init(Arena& arena, const Parts& parts, const TlbSpec& spec) {
+  QUIRE_TRY(CpuTlb::validate(spec));
+  QUIRE_TRY_ASSIGN(cpus, arena.make_array<CpuTlb*>(parts.cpus.size()));
+  for (std::size_t i = 0; i < cpus.size(); ++i) {
+    const CpuContext& cpu = parts.cpus[i];
+    const std::size_t entries = CpuTlb::entries_of(spec);
+    // Of zeros: empty, and not touched before it is used.
+    QUIRE_TRY_ASSIGN(memory, arena.allocate(Bytes{entries * sizeof(TlbEntry)}, cpu.node));
+    const std::span<TlbEntry> empty(reinterpret_cast<TlbEntry*>(memory), entries);
+    const CpuTlb::Parts own{cpu.cpu, parts.walker, spec, parts.large_shift};
+    QUIRE_TRY_ASSIGN(made, arena.make<CpuTlb>(cpu.node, own, empty));
+    cpus[i] = made;
+  }
+  cpus_ = cpus;
+  tlb_ = &parts.tlb;
+  asids_ = spec.asids ? Tlb::kMaxAsids : 1;
+  return {};
+}
+
+void TlbModel::set_check(TlbHitCheck* check) {
+  for (CpuTlb* const cpu : cpus_) cpu->set_check(check);
+}
+
+void TlbModel::load(CpuId id, const TlbLoad& tables) {
+  cpu(id).load(tables.root, tables.asid);
+  if (!tables.keep) cpu(id).flush_loaded();
+}
+
+}  // namespace quire
