@@ -34,6 +34,9 @@ class LoggingHost final : public Host {
   std::uint64_t now_ns() override { return wrapped_.now_ns(); }
   void yield() override { wrapped_.yield(); }
   void barrier_all() override { wrapped_.barrier_all(); }
+  bool name_code(const void* address, TextSink& name) override {
+    return wrapped_.name_code(address, name);
+  }
 
  private:
   Host& wrapped_;

@@ -8,6 +8,7 @@
 //                                                         boots a machine, allocates, frees
 //   running   now_ns, yield, barrier_all                  waits of any kind, contended locks,
 //                                                         reaching into another CPU's own data
+//   optional  name_code                                   makes reports easier to read
 //
 // Locking   Any call may come from any CPU. log and panic may come with spinlocks held.
 // Example   examples/minimal_host is a complete host in one file.
@@ -56,8 +57,16 @@ class Host {
   // (membarrier(2), an interrupt to all). Nothing to do where CPUs share one thread.
   virtual void barrier_all() = 0;
 
+  // Optional tier: has a default -----------------------------------------------------------------
+
+  // Writes what the code at `address` is called to `name`, such as "inode_get+0x1a/0x40". False:
+  // it has no name, and reports show the bare address. May come with spinlocks held.
+  virtual bool name_code(const void* address, TextSink& name);
+
  protected:
   ~Host() = default;
 };
+
+inline bool Host::name_code(const void*, TextSink&) { return false; }
 
 }  // namespace quire

@@ -23,6 +23,7 @@ class Task {
   static constexpr std::uint32_t kMemallocNoio = 0x00080000;  // nor __GFP_IO
   static constexpr std::uint32_t kMemallocPin = 0x10000000;   // its pages get pinned: not movable
 
+  std::uint32_t pid = 0;  // 0: a CPU's idle task
   bool oom_victim = false;
   bool real_time = false;
 

@@ -18,4 +18,8 @@ std::string describe_refusal(std::string_view what, Bytes size, NodeId node);
 // (exit, a long jump); then the report goes to stderr and the process aborts.
 [[noreturn]] void stop_process(std::string_view report, const TextCallback& on_panic);
 
+// What the code at `address` is called, by what the dynamic linker knows: "function+0x1a/0x40" in
+// the spelling of the compiler, or "program+0x1234". False: it lies in nothing that was loaded.
+bool write_code_name(const void* address, TextSink& name);
+
 }  // namespace quire

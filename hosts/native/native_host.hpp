@@ -39,6 +39,9 @@ class NativeHost final : public Host {
   std::uint64_t now_ns() override;
   void yield() override;
   void barrier_all() override;
+  bool name_code(const void* address, TextSink& name) override {
+    return write_code_name(address, name);
+  }
 
   // Address space that its machines have asked for.
   [[nodiscard]] Bytes mapped() const { return mappings_.total(); }

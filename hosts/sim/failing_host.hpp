@@ -48,6 +48,9 @@ class FailingHost final : public Host {
   std::uint64_t now_ns() override { return wrapped_.now_ns(); }
   void yield() override { wrapped_.yield(); }
   void barrier_all() override { wrapped_.barrier_all(); }
+  bool name_code(const void* address, TextSink& name) override {
+    return wrapped_.name_code(address, name);
+  }
 
   // Calls that counted, and how many of them were refused.
   [[nodiscard]] std::uint64_t calls() const { return calls_; }

@@ -61,6 +61,9 @@ class SimHost final : public Host {
   std::uint64_t now_ns() override;
   void yield() override;
   void barrier_all() override {}  // one OS thread: nothing is reordered
+  bool name_code(const void* address, TextSink& name) override {
+    return write_code_name(address, name);
+  }
 
   // A new task, ready at once on the CPU of that context.
   void spawn(CpuContext& cpu, std::string name, std::function<void()> body);

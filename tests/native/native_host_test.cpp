@@ -89,6 +89,16 @@ TEST(NativeHost, AReservationThatFailsIsAnErrorAndALineThatSaysHowMuch) {
             "host: cannot map 1125899906842624 KiB for the tables of node 2: no memory");
 }
 
+TEST(NativeHost, CodeIsNamedByTheFunctionItLiesIn) {
+  NativeHost host;
+  char storage[200];
+  BufferSink name(storage, sizeof storage);
+  const auto* const code = reinterpret_cast<const std::byte*>(&std::abort);
+  ASSERT_TRUE(host.name_code(code + 1, name));
+  EXPECT_TRUE(name.text().starts_with("abort+0x1/0x")) << name.text();
+  EXPECT_FALSE(host.name_code(storage, name));
+}
+
 TEST(NativeHost, TimeNeverGoesBack) {
   NativeHost host;
   std::uint64_t last = host.now_ns();
