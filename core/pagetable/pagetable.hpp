@@ -1,6 +1,11 @@
-// Page tables of two to five levels in the machine's own RAM, and the translation caches over them.
+// Page tables of two to five levels in the machine's own RAM, the kernel's own and its address
+// space, and the translation caches over them.
 #pragma once
 
+#include "pagetable/address_space.hpp"
+#include "pagetable/format.hpp"
+#include "pagetable/page_tables.hpp"
+#include "pagetable/table_frames.hpp"
 #include "pagetable/tlb.hpp"
 #include "pagetable/tlb_checker.hpp"
 #include "pagetable/tlb_cpu.hpp"

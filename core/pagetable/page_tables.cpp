@@ -1,0 +1,102 @@
+#include "pagetable/page_tables.hpp"
+
+namespace quire {
+
+Result<void> PageTables::make_root() {
+  QUIRE_TRY_ASSIGN(root, parts_.frames.allocate(format().root(), parts_.user));
+  root_ = root;
+  return {};
+}
+
+void PageTables::share(const PageTables& kernel, VirtAddr from) {
+  first_shared_ = format().at(format().root()).index(from);
+  EntrySlot theirs{kernel.parts_.frames.content(kernel.root_), 0, format().root(), kernel.root_};
+  EntrySlot ours{parts_.frames.content(root_), 0, format().root(), root_};
+  const LevelFormat& top = format().at(format().root());
+  for (unsigned i = first_shared_; i < top.entries(); ++i) {
+    theirs.index = ours.index = i;
+    exchange_entry(format(), ours, kernel.load(theirs));
+  }
+}
+
+Result<void> PageTables::check(VirtRange range) const {
+  if (range.empty()) return Errno::kInvalid;
+  const VirtAddr last = range.end - Bytes{1};
+  const bool whole = range.start.is_aligned(kPageSize) && range.end.is_aligned(kPageSize);
+  const bool one_half = (range.start.raw() ^ last.raw()) >> (format().address_bits - 1) == 0;
+  if (!whole || !one_half || !format().is_address(range.start)) return Errno::kInvalid;
+  return {};
+}
+
+EntrySlot PageTables::child(const EntrySlot& slot, Entry entry, VirtAddr at) const {
+  const PageLevel level = below(slot.level);
+  const PageIndex page = parts_.frames.at(format().frame_of(slot.level, entry));
+  return {parts_.frames.content(page), format().at(level).index(at), level, page};
+}
+
+EntrySlot PageTables::find_slot(VirtAddr at, PageLevel down_to) const {
+  const PageLevel top = format().root();
+  EntrySlot slot{parts_.frames.content(root_), format().at(top).index(at), top, root_};
+  while (slot.level > down_to) {
+    const Entry entry = load(slot);
+    if (!entry.is_table(slot.level)) break;
+    slot = child(slot, entry, at);
+  }
+  return slot;
+}
+
+Result<EntrySlot> PageTables::make_slot(VirtAddr at, PageLevel level) {
+  EntrySlot slot = find_slot(at, level);
+  while (slot.level > level) {
+    Entry entry = load(slot);
+    if (entry.empty()) {
+      QUIRE_TRY_ASSIGN(made, make_table(slot, at));
+      entry = made;
+    }
+    if (!entry.is_table(slot.level)) return Errno::kExists;
+    slot = child(slot, entry, at);
+  }
+  return slot;
+}
+
+// The entry of a new table in `slot`, or what another CPU has put there meanwhile.
+Result<Entry> PageTables::make_table(const EntrySlot& slot, VirtAddr at) {
+  QUIRE_TRY_ASSIGN(table, parts_.frames.allocate(below(slot.level), parts_.user));
+  const Entry ours = format().table_entry(slot.level, parts_.frames.pfn_of(table));
+  Entry there;
+  if (!replace_entry(format(), slot, there, ours)) {
+    parts_.frames.free(table, parts_.user);
+    return there;
+  }
+  parts_.frames.count_entries(slot.page, 1);
+  if (slot.level == format().root()) parts_.flush.root_changed(*this, at);
+  return ours;
+}
+
+Entry PageTables::store(const EntrySlot& slot, Entry entry) {
+  const Entry before = exchange_entry(format(), slot, entry);
+  const std::int32_t change = (entry.empty() ? 0 : 1) - (before.empty() ? 0 : 1);
+  if (change != 0) parts_.frames.count_entries(slot.page, change);
+  return before;
+}
+
+std::optional<Translation> PageTables::walk(VirtAddr at) const {
+  if (!format().is_address(at)) return std::nullopt;
+  const EntrySlot slot = find_slot(at);
+  const Entry entry = load(slot);
+  if (!entry.is_leaf(slot.level)) return std::nullopt;
+  return Translation{at.align_down(format().at(slot.level).size()),
+                     format().frame_of(slot.level, entry), slot.level, format().prot_of(entry)};
+}
+
+void PageTables::flush(VirtRange range, PageLevel stride) const {
+  parts_.flush.flush({*this, range, stride, false});
+}
+
+void PageTables::count_leaves(VirtAddr at, PageLevel level, std::int64_t change) const {
+  if (parts_.counts == nullptr || !parts_.counts->range.contains(at)) return;
+  parts_.counts->pages.data()[index_of(level)].fetch_add(static_cast<std::uint64_t>(change),
+                                                         std::memory_order_relaxed);
+}
+
+}  // namespace quire
