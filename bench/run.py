@@ -35,6 +35,7 @@ GOALS = {
     "page.order0_pair": (80, None),
     "page.bulk1024": (140, None),
     "page.order9_pair": (160, None),
+    "tlb.hit": (15, None),
     "page.two_thread_scaling": (None, 0.9),
     "page.order0_ns_ratio": (5, None),
     "page.sizeof": (32, None),
@@ -123,6 +124,12 @@ def instructions(bench):
     bench.add("page.alloc_bulk_512", "instructions/page", counts["alloc_bulk_512"] / 512)
 
 
+def tlb(bench):
+    counts = bench.count("tlb")
+    for case in ("hit", "hit_large", "hit_second"):
+        bench.add("tlb." + case, "instructions", (counts[case] - counts["empty_hit"]) / PAIRS)
+
+
 def times(bench):
     report = bench.json("time", "--benchmark_format=json", "--benchmark_min_time=0.2",
                         "--benchmark_repetitions=3", "--benchmark_report_aggregates_only=true")
@@ -203,7 +210,7 @@ def main():
     parser.add_argument("--out", default="build/bench.json")
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
-    for measure in (instructions, times, ratio, scaling, sizes, boots, malloc_figures.measure):
+    for measure in (instructions, tlb, times, ratio, scaling, sizes, boots, malloc_figures.measure):
         measure(bench)
     print_table(bench.rows)
     with open(arguments.out, "w", encoding="utf-8") as file:

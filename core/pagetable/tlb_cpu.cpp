@@ -27,29 +27,26 @@ Result<void> CpuTlb::validate(const TlbSpec& spec) {
 }
 
 CpuTlb::CpuTlb(const Parts& parts, std::span<TlbEntry> entries)
-    : tag_(tag_of(0)),
-      walker_(parts.walker),
-      large_shift_(static_cast<std::uint8_t>(parts.large_shift)),
-      cpu_(parts.cpu) {
-  const auto take = [&entries](TlbSize size) {
-    const TlbSets sets(entries.first(size.entries), size.ways);
+    : walker_(parts.walker), cpu_(parts.cpu) {
+  const auto take = [&entries](TlbSize size, unsigned shift) {
+    const TlbSets sets(entries.data(), size, shift);
     entries = entries.subspan(size.entries);
     return sets;
   };
-  small_ = take(parts.spec.small);
-  large_ = take(parts.spec.large);
-  giant_ = take(parts.spec.giant);
-  second_ = take(parts.spec.second);
+  small_ = take(parts.spec.small, kPageShift);
+  large_ = take(parts.spec.large, parts.large_shift);
+  giant_ = take(parts.spec.giant, kGiantShift);
+  second_ = take(parts.spec.second, kPageShift);
 }
 
 void CpuTlb::load(Pfn root, std::uint16_t asid) {
   root_ = root;
-  tag_ = tag_of(asid);
+  tag_ = std::uint64_t{asid} + 1;
 }
 
 std::byte* CpuTlb::translate_slowly(VirtAddr address, Access access) {
   ++counts_.accesses;
-  const std::uint64_t key = address.raw() >> kPageShift | tag_;
+  const std::uint64_t key = key_of(address);
   TlbEntry* entry = find_first(key);
   const bool from_second = entry == nullptr;
   if (from_second) entry = find_second(key);
@@ -75,96 +72,88 @@ std::byte* CpuTlb::translate_slowly(VirtAddr address, Access access) {
 }
 
 TlbEntry* CpuTlb::find_first(std::uint64_t key) const {
-  if (TlbEntry* const entry = small_.find(key, kPageShift)) return entry;
-  if (TlbEntry* const entry = large_.find(key, large_shift_)) return entry;
-  return giant_.find(key, kGiantShift);
+  if (TlbEntry* const entry = small_.find(key); entry != nullptr || !huge_) return entry;
+  if (TlbEntry* const entry = large_.find(key)) return entry;
+  return giant_.find(key);
 }
 
 // What the second level has is taken to the first.
 TlbEntry* CpuTlb::find_second(std::uint64_t key) {
-  TlbEntry* const second = second_.find(key, kPageShift);
+  TlbEntry* const second = second_.find(key);
   if (second == nullptr) return nullptr;
   second->used = counts_.accesses;
-  return &put(small_, second->key, second->translation());
+  return &put(small_, *second);
 }
 
 TlbEntry& CpuTlb::fill(std::uint64_t key, const CachedTranslation& translation) {
   empty_ = false;
-  if (translation.shift == kGiantShift) return put(giant_, key, translation);
-  if (translation.shift == large_shift_) return put(large_, key, translation);
-  put(second_, key, translation);
-  return put(small_, key, translation);
+  huge_ = huge_ || translation.shift != kPageShift;
+  const TlbSets& sets = translation.shift == kPageShift       ? small_
+                        : translation.shift == large_.shift() ? large_
+                                                              : giant_;
+  const TlbEntry entry{.key = sets.leaf_key(key),
+                       .used = counts_.accesses,
+                       .frame = translation.frame.raw(),
+                       .shift = translation.shift,
+                       .allows = translation.allows.bits(),
+                       .global = translation.global,
+                       .dirty = translation.dirty};
+  if (translation.shift == kPageShift) put(second_, entry);
+  return put(sets, entry);
 }
 
-TlbEntry& CpuTlb::put(const TlbSets& sets, std::uint64_t key,
-                      const CachedTranslation& translation) {
-  TlbEntry& entry = sets.place_for(key, translation.shift);
-  drop(entry);
-  entry = {.key = TlbSets::first_page(key, translation.shift),
-           .used = counts_.accesses,
-           .frame = translation.frame.raw(),
-           .allows = translation.allows.bits(),
-           .shift = translation.shift,
-           .global = translation.global,
-           .dirty = translation.dirty};
-  return entry;
+TlbEntry& CpuTlb::put(const TlbSets& sets, TlbEntry entry) {
+  TlbEntry& place = sets.place_for(entry.key);
+  forget(place);
+  place = entry;
+  return place;
 }
 
 std::byte* CpuTlb::use(TlbEntry& entry, VirtAddr address, Access access) {
   entry.used = counts_.accesses;
-  const Pfn frame = entry.translation().frame_of(address);
-  std::byte* const content = walker_.content(frame);
+  std::byte* const content = walker_.content(entry.translation().frame_of(address));
   if (content == nullptr) {
     fault_ = {address, access, true};
     return nullptr;
   }
-  const std::uint64_t page = address.raw() >> kPageShift;
-  const std::uint64_t distance =
-      reinterpret_cast<std::uint64_t>(content) - (page << kPageShift);
-  if (check_ == nullptr)
-    memos_.data()[index_of(access)].data()[page % kMemos] = {page | tag_, &entry, distance};
-  return reinterpret_cast<std::byte*>(distance + address.raw());
-}
-
-void CpuTlb::drop(TlbEntry& entry) {
-  if (entry.key == 0) return;
-  forget(entry);
-  entry = {};
+  const std::uint64_t page = address.raw() & ~TlbSets::kTagMask;
+  const std::uint64_t page_to_content = reinterpret_cast<std::uint64_t>(content) - page;
+  if (check_ == nullptr) memo_at(address, access) = {key_of(address), &entry, page_to_content};
+  return reinterpret_cast<std::byte*>(page_to_content + address.raw());
 }
 
 // The memos that stand for `entry`. Those of a 4 KiB entry have one place for each kind of access.
 void CpuTlb::forget(const TlbEntry& entry) {
-  for (auto& of_kind : memos_) {
+  if (entry.key == 0) return;
+  for (unsigned kind = 0; kind < kAccessKinds; ++kind) {
     if (entry.shift == kPageShift) {
-      Memo& memo = of_kind.data()[entry.key % kMemos];
+      Memo& memo = memo_at(VirtAddr{entry.key}, static_cast<Access>(kind));
       if (memo.entry == &entry) memo = {};
       continue;
     }
-    for (Memo& memo : of_kind)
+    for (Memo& memo : memos_.data()[kind])
       if (memo.entry == &entry) memo = {};
   }
 }
 
 void CpuTlb::flush_page(VirtAddr address) {
   ++counts_.page_flushes;
-  if (!empty_) drop_page(address.raw() >> kPageShift | tag_);
+  if (!empty_) drop_page(key_of(address));
 }
 
 void CpuTlb::drop_page(std::uint64_t key) {
-  const auto drop_from = [&](const TlbSets& sets, unsigned shift) {
-    while (TlbEntry* const entry = sets.find(key, shift)) drop(*entry);
-  };
-  drop_from(small_, kPageShift);
-  drop_from(large_, large_shift_);
-  drop_from(giant_, kGiantShift);
-  drop_from(second_, kPageShift);
+  for (const TlbSets* sets : {&small_, &large_, &giant_, &second_})
+    while (TlbEntry* const entry = sets->find(key)) {
+      forget(*entry);
+      *entry = {};
+    }
 }
 
 void CpuTlb::flush_loaded() {
   ++counts_.full_flushes;
   if (empty_) return;
   drop_where([](const TlbEntry& entry, std::uint64_t tag) {
-    return entry.global == 0 && (entry.key & ~TlbSets::kPageMask) == tag;
+    return entry.global == 0 && (entry.key & TlbSets::kTagMask) == tag;
   });
 }
 
@@ -173,6 +162,7 @@ void CpuTlb::flush_all() {
   if (empty_) return;
   drop_where([](const TlbEntry&, std::uint64_t) { return true; });
   empty_ = true;
+  huge_ = false;
 }
 
 void CpuTlb::drop_where(bool (*gone)(const TlbEntry& entry, std::uint64_t tag)) {

@@ -71,9 +71,8 @@ class alignas(64) CpuTlb {
   // a page fault, which last_fault() tells.
   template <Access kAccess>
   [[nodiscard, gnu::always_inline]] std::byte* translate(VirtAddr address) {
-    const std::uint64_t page = address.raw() >> kPageShift;
-    const Memo& memo = memos_.data()[index_of(kAccess)].data()[page % kMemos];
-    if (memo.key != (page | tag_)) [[unlikely]] return translate_slowly(address, kAccess);
+    const Memo& memo = memo_at(address, kAccess);
+    if (memo.key != key_of(address)) [[unlikely]] return translate_slowly(address, kAccess);
     memo.entry->used = ++counts_.accesses;
     return reinterpret_cast<std::byte*>(memo.page_to_content + address.raw());
   }
@@ -98,18 +97,11 @@ class alignas(64) CpuTlb {
   void for_each_usable(Visit visit) const {
     for (const TlbSets* sets : {&small_, &large_, &giant_, &second_})
       for (const TlbEntry& entry : sets->all())
-        if (entry.key != 0 && (entry.global != 0 || (entry.key & ~TlbSets::kPageMask) == tag_))
-          visit(address_of_page(entry.key), entry.translation());
+        if (entry.key != 0 && (entry.global != 0 || (entry.key & TlbSets::kTagMask) == tag_))
+          visit(VirtAddr{entry.key & ~TlbSets::kTagMask}, entry.translation());
   }
 
  private:
-  // Tags are of 12 bits and 0 is nobody's.
-  static constexpr std::uint64_t tag_of(std::uint16_t asid) {
-    return (std::uint64_t{asid} + 1) << TlbSets::kTagShift;
-  }
-  static constexpr VirtAddr address_of_page(std::uint64_t key) {
-    return VirtAddr{key << kPageShift};
-  }
   static constexpr unsigned kMemos = 64;
   struct alignas(32) Memo {
     std::uint64_t key = 0;
@@ -117,24 +109,35 @@ class alignas(64) CpuTlb {
     std::uint64_t page_to_content = 0;  // added to an address of the page: where its content lies
   };
 
+  [[nodiscard, gnu::always_inline]] std::uint64_t key_of(VirtAddr address) const {
+    return (address.raw() & ~TlbSets::kTagMask) | tag_;
+  }
+  // An address's place among the memos of that kind of access; the shortest way to compute it.
+  [[gnu::always_inline]] Memo& memo_at(VirtAddr address, Access access) {
+    constexpr unsigned kShift = 5;
+    static_assert(sizeof(Memo) == 1u << kShift);
+    const std::uint64_t place = address.raw() >> (kPageShift - kShift) & (kMemos - 1) << kShift;
+    auto* const memos = reinterpret_cast<std::byte*>(memos_.data()[index_of(access)].data());
+    return *reinterpret_cast<Memo*>(memos + place);
+  }
+
   [[nodiscard]] TlbEntry* find_first(std::uint64_t key) const;
   TlbEntry* find_second(std::uint64_t key);
   TlbEntry& fill(std::uint64_t key, const CachedTranslation& translation);
-  TlbEntry& put(const TlbSets& sets, std::uint64_t key, const CachedTranslation& translation);
+  TlbEntry& put(const TlbSets& sets, TlbEntry entry);
   std::byte* use(TlbEntry& entry, VirtAddr address, Access access);
-  void drop(TlbEntry& entry);
   void drop_page(std::uint64_t key);
   void forget(const TlbEntry& entry);
   void drop_where(bool (*gone)(const TlbEntry& entry, std::uint64_t tag));
 
   TlbCounts counts_;
-  std::uint64_t tag_;
+  std::uint64_t tag_ = 1;  // the address space's number and 1
   Pfn root_;
   TlbHitCheck* check_ = nullptr;
   TableWalker& walker_;
   TlbSets small_, large_, giant_, second_;
-  std::uint8_t large_shift_;
   bool empty_ = true;  // nothing was put in since all was flushed
+  bool huge_ = false;  // nor, unless this is set, anything but 4 KiB
   CpuId cpu_;
   TlbFault fault_;
   std::array<std::array<Memo, kMemos>, kAccessKinds> memos_;
