@@ -81,6 +81,7 @@ class Audit {
   Result<void> check_frames(Zone& zone, Tally& tally);
   Result<void> walk_frames(const Zone& zone, PfnRange range, Tally& tally);
   Result<std::uint64_t> check_frame(const Zone& zone, Pfn pfn, Tally& tally);
+  Result<void> check_slab(const Zone& zone, Pfn head);
   Result<void> check_interior(const Zone& zone, Pfn head, Order order);
   void count_pageblocks(const Zone& zone, PfnRange range, Tally& tally);
 

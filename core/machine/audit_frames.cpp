@@ -47,6 +47,10 @@ Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally
     pages *= page->run_blocks;
     tally.free += pages;
     if (order == Order{Order::kMax}) return pages;
+  } else if (word.kind() == PageKind::kSlab) {
+    tally.used += pages;
+    QUIRE_TRY(check_slab(zone, pfn));
+    return pages;
   } else if (word.kind() != PageKind::kReserved && page->refcount <= 0) {
     tally.idle_pages += pages;
     if (page->mapping == kSeen) {
@@ -60,6 +64,15 @@ Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally
   }
   QUIRE_TRY(check_interior(zone, pfn, order));
   return pages;
+}
+
+// A slab's pages all say whose they are; more of slabs in audit_slabs.cpp.
+Result<void> Audit::check_slab(const Zone& zone, Pfn head) {
+  const Page* const first = parts_.map.page_of(head);
+  for (std::uint64_t i = 1; i < first->word.order().pages().raw(); ++i)
+    if (first[i].word != first->word || first[i].mapping != first->mapping)
+      return broken(zone, head + PageCount{i}, " is not as the first page of its slab at ", head);
+  return {};
 }
 
 Result<void> Audit::check_interior(const Zone& zone, Pfn head, Order order) {

@@ -63,6 +63,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   QUIRE_TRY(make_zonelists());
   release_free_pages();
   size_reserves();
+  QUIRE_TRY(make_slab_caches(spec));
   open_proc(spec);
   release_late_pages();
   sysctls_->size_reserves();
@@ -165,6 +166,17 @@ void Machine::size_reserves() {
   setup_watermarks(nodes_, tunables_);
   refresh_stat_thresholds(nodes_);
   setup_lowmem_reserve(nodes_, tunables_);
+}
+
+Result<void> Machine::make_slab_caches(const MachineSpec& spec) {
+  const CommandLine& options = plan_->command_line();
+  SlabSettings settings;
+  settings.sizing.cpus = nodes_.cpu_count();
+  settings.merge = options.has("slab_merge") || options.has("slub_merge");
+  slabs_.emplace(SlabParts{host_, map_, nodes_, *pages_, switched_profile(spec, options)},
+                 settings);
+  kmalloc_.emplace(*slabs_);
+  return kmalloc_->init();
 }
 
 void Machine::open_proc(const MachineSpec& spec) {

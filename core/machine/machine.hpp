@@ -19,6 +19,7 @@
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
 #include "procfs/procfs.hpp"
+#include "slab/slab.hpp"
 #include "zone/zone.hpp"
 
 namespace quire {
@@ -35,6 +36,8 @@ class Machine {
   // One context a CPU; whoever runs on the CPU owns it.
   [[nodiscard]] std::span<CpuContext> cpus() const { return cpus_; }
   [[nodiscard]] PageAllocator& pages() { return *pages_; }
+  [[nodiscard]] SlabCaches& slabs() { return *slabs_; }
+  [[nodiscard]] Kmalloc& kmalloc() { return *kmalloc_; }
   [[nodiscard]] MemoryMap& map() { return map_; }
   [[nodiscard]] Nodes& nodes() { return nodes_; }
   [[nodiscard]] const BootPlan& plan() const { return *plan_; }
@@ -57,6 +60,7 @@ class Machine {
   void release_free_pages();
   void size_reserves();
   void open_proc(const MachineSpec& spec);
+  Result<void> make_slab_caches(const MachineSpec& spec);
   void release_late_pages();
   void apply_command_line();
   Result<void> apply_sysctls(std::span<const SysctlSetting> settings);
@@ -72,6 +76,8 @@ class Machine {
   struct NoHelpers final : AllocHelpers {} helpers_;  // until reclaim, compaction and OOM exist
   PageDebug debug_;
   std::optional<PageAllocator> pages_;
+  std::optional<SlabCaches> slabs_;
+  std::optional<Kmalloc> kmalloc_;
   std::optional<Sysctls> sysctls_;
   std::optional<Knobs> knobs_;
   MemoryFigures figures_;

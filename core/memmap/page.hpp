@@ -75,6 +75,9 @@ class PageWord {
   [[nodiscard]] constexpr PageKind kind() const {
     return static_cast<PageKind>((raw_ & kKindMask) >> kKindShift);
   }
+  [[nodiscard]] constexpr bool is(PageKind kind) const {
+    return (raw_ & kKindMask) == static_cast<std::uint32_t>(kind) << kKindShift;
+  }
   [[nodiscard]] constexpr Order order() const {
     return Order{(raw_ & kOrderMask) >> kOrderShift};
   }
@@ -98,6 +101,14 @@ class PageWord {
 };
 
 struct Page {
+  static constexpr std::uint32_t kNoObject = ~std::uint32_t{0};
+  // The first page of a slab.
+  struct SlabBooks {
+    std::uint32_t free;     // offset in bytes of the first free object that was in use before
+    std::uint16_t inuse;
+    std::uint16_t objects;
+  };
+
   PageWord word;
   std::uint32_t next;              // links of whatever list the page is on: PageIndex, 0 = end
   union {
@@ -109,13 +120,16 @@ struct Page {
       };
     };
     std::uint64_t references;      // both at once: 1 = one reference, not mapped
+    SlabBooks slab;
   };
   std::uint32_t prev;
   union {
     std::uint32_t index_low;       // in use: low half of the offset in its mapping
     MigrateType list_type;         // free, or in a per-CPU set: whose list
+    std::uint32_t carved;          // kSlab: objects that have ever been in use
   };
-  std::uint64_t mapping;           // bits 0-47 mapping or anon_vma, bits 48-63 high part of index
+  std::uint64_t mapping;           // bits 0-47 mapping or anon_vma, bits 48-63 high part of index;
+                                   // kSlab: SlabTag, in every page of the block
 
   // A zone that merges blocks looks at the words of its neighbours, whoever owns them: owners who
   // do not hold the zone's lock write theirs with set_word().

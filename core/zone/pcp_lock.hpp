@@ -28,11 +28,21 @@ class QUIRE_CAPABILITY("pcp") PcpLock {
     busy_.store(0, std::memory_order_release);
     return false;
   }
+  // By the owner, where what it does then is harmless though someone had claimed the set: because
+  // who claims it also takes away what the owner would find, and then waits for the owner.
+  void enter() QUIRE_ACQUIRE() {
+    busy_.store(1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
   void unlock() QUIRE_RELEASE() { busy_.store(0, std::memory_order_release); }
 
   // By anyone: waits for other claimants and for the owner to be done.
   void claim(Host& host) QUIRE_ACQUIRE() {
     while (claimed_.exchange(1, std::memory_order_acquire) != 0) host.yield();
+    wait_for_owner(host);
+  }
+  // By whoever has claimed: what the claimant wrote before is what the owner sees from now on.
+  void wait_for_owner(Host& host) {
     host.barrier_all();
     while (busy_.load(std::memory_order_acquire) != 0) host.yield();
   }
