@@ -13,3 +13,4 @@
 #include "pagetable/tlb_mm.hpp"
 #include "pagetable/tlb_model.hpp"
 #include "pagetable/tlb_translation.hpp"
+#include "pagetable/tlb_walker.hpp"

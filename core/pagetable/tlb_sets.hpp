@@ -1,7 +1,7 @@
 // A set-associative cache of translations of one size, replaced by least use: the hardware part of
 // a modelled TLB.
 //
-// Keys     The address of the leaf, and in its lowest 12 bits the tag of the address space. Tag 0 is
+// Keys     The address of the leaf, and in its lowest 12 bits the address space's tag. Tag 0 is
 //          nobody's, so that memory of zeros is an empty cache.
 // Locking  The owner's.
 #pragma once
