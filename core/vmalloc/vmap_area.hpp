@@ -8,24 +8,38 @@
 //            read under that lock.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/base.hpp"
 #include "memmap/memmap.hpp"
+#include "pagetable/pagetable.hpp"
 
 namespace quire {
 
-using VirtRange = Range<VirtAddr>;
-
 // Values are Linux's VM_ flags of the same name.
-enum class VmapFlag : std::uint32_t {
-  kIoremap = 0x1,
+enum class VmapFlags : std::uint32_t {
+  kNone = 0,
   kAlloc = 0x2,            // by vmalloc() and the like: its pages go with it
   kMap = 0x4,              // by vmap(): its pages are the caller's
   kUserMap = 0x8,          // fit to be shown to a user
-  kUninitialized = 0x20,   // not shown yet
+  kUninitialized = 0x20,   // not complete yet, or not any more: nobody may find it
   kNoGuard = 0x40,
   kAllowHuge = 0x400,
+};
+constexpr std::uint32_t raw(VmapFlags flags) { return static_cast<std::uint32_t>(flags); }
+constexpr VmapFlags operator|(VmapFlags a, VmapFlags b) {
+  return static_cast<VmapFlags>(raw(a) | raw(b));
+}
+constexpr VmapFlags operator&(VmapFlags a, VmapFlags b) {
+  return static_cast<VmapFlags>(raw(a) & raw(b));
+}
+constexpr VmapFlags operator~(VmapFlags a) { return static_cast<VmapFlags>(~raw(a)); }
+
+enum class VmapState : std::uint8_t {
+  kUsed,
+  kLazy,     // freed, but its addresses may still be in some TLB
+  kPurging,  // the same, and they are being flushed
 };
 
 struct VmapArea {
@@ -41,20 +55,23 @@ struct VmapArea {
   VmapArea* lazy_next = nullptr;
   Bytes max_gap;                  // the longest gap before an area of this subtree
   std::uint32_t priority = 0;     // of its place in the tree
-  bool lazy = false;              // freed, but its addresses may still be in some TLB
+  VmapState state = VmapState::kUsed;
 
   // The owner's part.
-  std::uint8_t page_shift = kPageShift;  // its leaves: 12, or 21 where they are huge
-  std::uint32_t flags = 0;
+  static constexpr std::uint32_t kFew = 8;
+
+  VmapFlags flags{};
   std::uint32_t page_count = 0;
-  Page** pages = nullptr;            // up to a page full of them; null: none, or in array_area
-  VmapArea* array_area = nullptr;    // where longer arrays lie
+  Page** pages = nullptr;            // of these pages, unless array_area is set
+  VmapArea* array_area = nullptr;    // whose pages hold the array, where one page cannot
   const char* caller = nullptr;      // who asked for it; text that lives as long as the machine
-  PhysAddr physical;                 // of what is not RAM
+  std::array<Page*, kFew> few{};     // the array, where that is enough
 
   [[nodiscard]] Bytes length() const { return end - start; }
-  [[nodiscard]] bool has(VmapFlag flag) const {
-    return (flags & static_cast<std::uint32_t>(flag)) != 0;
+  [[nodiscard]] bool has(VmapFlags flag) const { return (flags & flag) != VmapFlags::kNone; }
+  // What may be mapped of it.
+  [[nodiscard]] VirtRange inside() const {
+    return {start, has(VmapFlags::kNoGuard) ? end : end - kPageSize};
   }
 };
 

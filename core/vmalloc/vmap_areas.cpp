@@ -88,18 +88,18 @@ VmapArea* VmapAreas::find(VirtAddr address) const {
   VmapArea* at = root_;
   while (at != nullptr && !(at->start <= address && address < at->end))
     at = address < at->start ? at->left : at->right;
-  return at == nullptr || at->lazy ? nullptr : at;
+  return at == nullptr || at->state != VmapState::kUsed ? nullptr : at;
 }
 
 VmapArea* VmapAreas::first_from(VirtAddr address) const {
   VmapArea* at = first_ending_after(address);
-  while (at->lazy) at = at->next;
+  while (at->state != VmapState::kUsed) at = at->next;
   return at == &tail_ ? nullptr : at;
 }
 
 VmapArea* VmapAreas::first_lazy_from(VirtAddr address) const {
   VmapArea* at = first_ending_after(address);
-  while (at != &tail_ && !at->lazy) at = at->next;
+  while (at != &tail_ && at->state != VmapState::kLazy) at = at->next;
   return at == &tail_ ? nullptr : at;
 }
 
@@ -113,50 +113,41 @@ void VmapAreas::free_lazily(VmapArea& area, VmapArea*& spare) {
     spare = &high;
   };
   if (VmapArea* const before = area.previous;
-      before != nullptr && before->lazy && before->end == area.start) {
+      before != nullptr && before->state == VmapState::kLazy && before->end == area.start) {
     merge(*before, area);
     kept = before;
   } else {
-    area.lazy = true;
+    area.state = VmapState::kLazy;
     area.lazy_previous = nullptr;
     area.lazy_next = lazy_;
     if (lazy_ != nullptr) lazy_->lazy_previous = &area;
     lazy_ = &area;
   }
   VmapArea& after = *kept->next;
-  if (!after.lazy || after.start != kept->end) return;
+  if (after.state != VmapState::kLazy || after.start != kept->end) return;
   (after.lazy_previous != nullptr ? after.lazy_previous->lazy_next : lazy_) = after.lazy_next;
   if (after.lazy_next != nullptr) after.lazy_next->lazy_previous = after.lazy_previous;
   merge(*kept, after);
 }
 
-VmapArea* VmapAreas::purge() {
-  VmapArea* taken = nullptr;
-  for (VmapArea* area = lazy_; area != nullptr; area = area->lazy_next) {
-    erase(*area);
-    area->next = taken;
-    taken = area;
-  }
+VmapArea* VmapAreas::begin_purge() {
+  VmapArea* const purged = lazy_;
+  for (VmapArea* area = purged; area != nullptr; area = area->lazy_next)
+    area->state = VmapState::kPurging;
   lazy_ = nullptr;
   lazy_pages_ = PageCount{};
-  return taken;
+  return purged;
 }
 
-VirtRange VmapAreas::lazy_span() const {
-  if (lazy_ == nullptr) return {space_.start, space_.start};
-  VirtRange span{lazy_->start, lazy_->end};
-  for (const VmapArea* area = lazy_; area != nullptr; area = area->lazy_next) {
-    span.start = min_of(span.start, area->start);
-    span.end = max_of(span.end, area->end);
-  }
-  return span;
+void VmapAreas::end_purge(VmapArea* purged) {
+  for (; purged != nullptr; purged = purged->lazy_next) erase(*purged);
 }
 
 // Of two neighbours one has no child towards the other: there the new one goes, and then up to
 // where its priority puts it.
 void VmapAreas::link_before(VmapArea& area, VmapArea& next) {
   VmapArea* const previous = next.previous;
-  area.lazy = false;
+  area.state = VmapState::kUsed;
   area.left = area.right = nullptr;
   area.priority = priority_of(area.start);
   area.previous = previous;
@@ -234,7 +225,8 @@ const char* VmapAreas::fault_of(const VmapArea& area) const {
   const Bytes below = max_of(max_gap_of(area.left), max_gap_of(area.right));
   if (area.max_gap != max_of(gap(area), below)) return "a subtree's longest gap is wrong";
   const VmapArea* const before = area.previous;
-  if (area.lazy && before != nullptr && before->lazy && before->end == area.start)
+  const bool touches = before != nullptr && before->end == area.start;
+  if (touches && area.state == VmapState::kLazy && before->state == VmapState::kLazy)
     return "two lazily freed areas touch";
   return nullptr;
 }
@@ -247,12 +239,12 @@ const char* VmapAreas::fault() const {
     const VmapArea* top = area;
     while (top->parent != nullptr) top = top->parent;
     if (top != root_) return "an area is not in the tree";
-    if (area->lazy) lazy += whole_pages(area->length());
+    if (area->state == VmapState::kLazy) lazy += whole_pages(area->length());
   }
   if (seen != count_ + 1) return "the count of areas is wrong";
   PageCount listed;
   for (const VmapArea* area = lazy_; area != nullptr; area = area->lazy_next) {
-    if (!area->lazy) return "an area in use is on the list of lazily freed ones";
+    if (area->state != VmapState::kLazy) return "an area in use is listed as lazily freed";
     listed += whole_pages(area->length());
   }
   if (lazy != lazy_pages_ || listed != lazy) return "lazily freed pages are miscounted";

@@ -36,7 +36,7 @@ class VmapAreas {
   // Inserts `area` where it says it is. False when some of that is taken, or outside the space.
   bool insert_at(VmapArea& area);
 
-  // The area that `address` lies in; null when it is in none. Lazily freed ones are none.
+  // The area in use that `address` lies in; null when it is in none.
   [[nodiscard]] VmapArea* find(VirtAddr address) const;
   // The first area in use that ends after `address`; null when there is none.
   [[nodiscard]] VmapArea* first_from(VirtAddr address) const;
@@ -48,13 +48,12 @@ class VmapAreas {
   // Frees `area` lazily: its addresses stay taken. Records that merging leaves over are put in
   // front of `spare`, linked by `next`.
   void free_lazily(VmapArea& area, VmapArea*& spare);
-  // Takes out all that was freed lazily; the records are linked by `next`.
-  [[nodiscard]] VmapArea* purge();
+  // All that was freed lazily, linked by `lazy_next`: still taken, and from now on on their own.
+  [[nodiscard]] VmapArea* begin_purge();
+  // Takes those out.
+  void end_purge(VmapArea* purged);
 
   [[nodiscard]] PageCount lazy_pages() const { return lazy_pages_; }
-  // What a purge would free: from the start of the first to the end of the last; empty when
-  // nothing is lazily freed.
-  [[nodiscard]] VirtRange lazy_span() const;
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] VirtRange space() const { return space_; }
 

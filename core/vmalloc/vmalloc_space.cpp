@@ -1,0 +1,288 @@
+#include "vmalloc/vmalloc_space.hpp"
+
+#include <new>
+
+namespace quire {
+namespace {
+
+constexpr Bytes kHugeSize = size_of(kPageblockPages);
+constexpr std::uint32_t kArrayPerPage = kPageSize.raw() / sizeof(Page*);
+
+// All of the kernel's addresses but the very last page, which no range can end after.
+VirtRange kernel_space(const AddressSpace& layout) {
+  const std::uint64_t last = layout.format->address_bits == 32 ? ~std::uint32_t{0}
+                                                               : ~std::uint64_t{0};
+  return {layout.kernel_start(), VirtAddr{last}.align_down(kPageSize)};
+}
+
+Bytes whole(Bytes size) { return size_of(pages_to_hold(size)); }
+
+// What an array of pages, and records, are asked for with.
+Gfp for_records(Gfp gfp) {
+  constexpr Gfp kReclaimMask = Gfp::kReclaim | Gfp::kHigh | Gfp::kIo | Gfp::kFs | Gfp::kNoWarn |
+                               Gfp::kRetryMayFail | Gfp::kNoFail | Gfp::kNoRetry |
+                               Gfp::kMemalloc | Gfp::kNoMemalloc | Gfp::kAtomicContext;
+  return gfp & kReclaimMask;
+}
+
+}  // namespace
+
+VmallocSpace::VmallocSpace(const Parts& parts)
+    : parts_(parts),
+      lazy_limit_(whole_pages(mib(32) * fls(parts.nodes.cpu_count()))),
+      areas_(kernel_space(parts.layout)) {}
+
+VirtAddr VmallocSpace::allocate(const Ask& ask) {
+  if (ask.size == Bytes{}) {
+    warn("vmalloc of no bytes");
+    return {};
+  }
+  if (pages_to_hold(ask.size).raw() > parts_.nodes.managed_pages()) {
+    report_too_large(ask);
+    return {};
+  }
+  if (const auto huge = huge_shape(ask); huge.has_value())
+    if (const VirtAddr at = allocate_shaped(ask, *huge); at != VirtAddr{}) return at;
+  return allocate_shaped(ask, {whole(ask.size), ask.align, Order{0}});
+}
+
+// Memory that all nodes share in is huge only where each one's share is.
+std::optional<VmallocSpace::Shape> VmallocSpace::huge_shape(const Ask& ask) const {
+  const bool allowed = (ask.flags & VmapFlags::kAllowHuge) != VmapFlags::kNone;
+  if (!allowed || parts_.layout.format->address_bits == 32) return std::nullopt;
+  const Bytes share = ask.node == kNoNode ? ask.size / parts_.nodes.online_count() : ask.size;
+  if (share < kHugeSize) return std::nullopt;
+  const Bytes size{(ask.size.raw() + kHugeSize.raw() - 1) & ~(kHugeSize.raw() - 1)};
+  return Shape{size, max_of(ask.align, kHugeSize), kPageblockOrder};
+}
+
+VirtAddr VmallocSpace::allocate_shaped(const Ask& ask, const Shape& shape) {
+  VmapArea* const area = take_area(ask, shape);
+  if (area == nullptr) return {};
+  area->flags = area->flags | VmapFlags::kAlloc;
+  const bool made = make_array(*area, ask) && fill(*area, ask, shape.order) &&
+                    map(*area, ask.prot, shape.order).has_value();
+  used_pages_.fetch_add(area->page_count, std::memory_order_relaxed);
+  if (!made) {
+    drop(*area);
+    return {};
+  }
+  show(*area);
+  return area->start;
+}
+
+VirtAddr VmallocSpace::vmap(std::span<Page* const> pages, Prot prot, const char* caller) {
+  if (pages.size() > parts_.nodes.managed_pages()) return {};
+  const Ask ask{.size = size_of(PageCount{pages.size()}), .flags = VmapFlags::kMap,
+                .caller = caller};
+  VmapArea* const area = take_area(ask, {ask.size, ask.align, Order{0}});
+  if (area == nullptr) return {};
+  if (!parts_.tables.map_pages(area->start, pages, prot).has_value()) {
+    drop(*area);
+    return {};
+  }
+  show(*area);
+  return area->start;
+}
+
+VirtAddr VmallocSpace::reserve(const Ask& ask) {
+  VmapArea* const area = take_area(ask, {whole(ask.size), ask.align, Order{0}});
+  if (area == nullptr) return {};
+  show(*area);
+  return area->start;
+}
+
+// A place and a record of it, which nobody finds yet.
+VmapArea* VmallocSpace::take_area(const Ask& ask, const Shape& shape) {
+  if (shape.size == Bytes{}) return nullptr;
+  void* const record = parts_.records.alloc_node(for_records(ask.gfp), ask.node);
+  if (record == nullptr) return nullptr;
+  VmapArea* const area = new (record) VmapArea;
+  area->flags = ask.flags | VmapFlags::kUninitialized;
+  area->caller = ask.caller;
+  const Bytes guard = area->has(VmapFlags::kNoGuard) ? Bytes{} : kPageSize;
+  const VmapAreas::Wish wish{shape.size + guard, max_of(shape.align, kPageSize),
+                             ask.within.value_or(parts_.layout.vmalloc)};
+  for (bool purged = false;; purged = true) {
+    {
+      const SpinGuard hold(lock_);
+      if (areas_.insert_lowest(*area, wish)) return area;
+    }
+    if (purged) break;
+    purge();
+  }
+  report_no_place(ask, wish.size);
+  parts_.records.free(area);
+  return nullptr;
+}
+
+bool VmallocSpace::make_array(VmapArea& area, const Ask& ask) {
+  const std::uint64_t count = whole_pages(area.inside().length()).raw();
+  if (count <= VmapArea::kFew) {
+    area.pages = area.few.data();
+    return true;
+  }
+  const Gfp gfp = for_records(ask.gfp) | Gfp::kZero;
+  if (count <= kArrayPerPage) {
+    area.pages = static_cast<Page**>(
+        parts_.kmalloc.alloc_node(count * sizeof(Page*), gfp, ask.node));
+    return area.pages != nullptr;
+  }
+  const VirtAddr at = allocate({.size = Bytes{count * sizeof(Page*)}, .gfp = gfp,
+                                .node = ask.node, .caller = area.caller});
+  if (at == VirtAddr{}) return false;
+  const SpinGuard hold(lock_);
+  area.array_area = areas_.find(at);
+  return true;
+}
+
+// The array from entry `first` on, as far as it lies in one piece.
+std::span<Page*> VmallocSpace::entries(const VmapArea& area, std::uint32_t first) const {
+  const auto count = static_cast<std::uint32_t>(whole_pages(area.inside().length()).raw());
+  if (area.array_area == nullptr) return {area.pages + first, count - first};
+  const Page* const frame = entries(*area.array_area, first / kArrayPerPage).front();
+  const std::uint32_t within = first % kArrayPerPage;
+  auto* const array = reinterpret_cast<Page**>(parts_.map.content_of(*frame));
+  return {array + within, min_of(kArrayPerPage - within, count - first)};
+}
+
+bool VmallocSpace::fill(VmapArea& area, const Ask& ask, Order order) {
+  const std::uint64_t count = whole_pages(area.inside().length()).raw();
+  const Gfp low = ask.gfp & (Gfp::kDmaZone | Gfp::kDma32Zone);
+  const Gfp gfp = ask.gfp | Gfp::kNoWarn | (any(low) ? Gfp::kNone : Gfp::kHighMemZone);
+  const NodeId node = ask.node == kNoNode ? Arch::current()->node : ask.node;
+  if (order == Order{0} && fill_in_bulk(area, gfp, node)) return true;
+  while (area.page_count < count) {
+    Page* const block = parts_.pages.allocate(gfp, order, node);
+    if (block == nullptr) return false;
+    if (order != Order{0}) parts_.pages.split(*block, order);
+    const PageIndex first = parts_.map.index_of(*block);
+    for (std::uint32_t i = 0; i < order.pages().raw(); ++i)
+      entries(area, area.page_count++).front() = &parts_.map.at(raw(first) + i);
+    if (area.page_count < count) parts_.host.yield();
+  }
+  return true;
+}
+
+// A hundred at a time, as long as all are to be had. False: some are missing.
+bool VmallocSpace::fill_in_bulk(VmapArea& area, Gfp gfp, NodeId node) {
+  constexpr std::uint64_t kBatch = 100;
+  const std::uint64_t count = whole_pages(area.inside().length()).raw();
+  while (area.page_count < count) {
+    const std::uint64_t wanted = min_of(kBatch, count - area.page_count);
+    std::span<Page*> place = entries(area, area.page_count);
+    Page* batch[kBatch];
+    const bool in_one_piece = place.size() >= wanted;
+    if (!in_one_piece) {
+      for (Page*& page : batch) page = nullptr;
+      place = batch;
+    }
+    const std::size_t got =
+        parts_.pages.allocate_bulk(gfp & ~Gfp::kNoFail, node, place.first(wanted));
+    for (std::size_t i = 0; !in_one_piece && i < got; ++i)
+      entries(area, area.page_count + static_cast<std::uint32_t>(i)).front() = batch[i];
+    area.page_count += static_cast<std::uint32_t>(got);
+    if (got != wanted) return false;
+    if (area.page_count < count) parts_.host.yield();
+  }
+  return true;
+}
+
+Result<void> VmallocSpace::map(const VmapArea& area, Prot prot, Order order) {
+  for (std::uint32_t i = 0; i < area.page_count;) {
+    const VirtAddr at = area.start + size_of(PageCount{i});
+    std::span<Page*> pages = entries(area, i);
+    if (order == Order{0}) {
+      QUIRE_TRY(parts_.tables.map_pages(at, pages, prot));
+    } else {
+      const Pfn first = parts_.map.pfn_of(*pages.front());
+      QUIRE_TRY(parts_.tables.map({at, at + size_of(order.pages())},
+                                  {.first = first, .prot = prot, .largest = PageLevel::kPmd}));
+    }
+    i += static_cast<std::uint32_t>(order == Order{0} ? pages.size() : order.pages().raw());
+  }
+  return {};
+}
+
+void VmallocSpace::show(VmapArea& area) {
+  const SpinGuard hold(lock_);
+  area.flags = area.flags & ~VmapFlags::kUninitialized;
+}
+
+// From here on nobody else finds the area.
+VmapArea* VmallocSpace::take_out(VirtAddr address) {
+  const SpinGuard hold(lock_);
+  VmapArea* const area = areas_.find(address);
+  if (area == nullptr || area->has(VmapFlags::kUninitialized)) return nullptr;
+  area->flags = area->flags | VmapFlags::kUninitialized;
+  return area;
+}
+
+void VmallocSpace::vfree(VirtAddr address) {
+  if (address == VirtAddr{}) return;
+  if (!address.is_aligned(kPageSize)) return warn("Trying to vfree() bad address ", address);
+  VmapArea* const area = take_out(address);
+  if (area == nullptr) return warn("Trying to vfree() nonexistent vm area ", address);
+  drop(*area);
+}
+
+// Pages, addresses, then the array: what is lazily freed is purged in the same order as in Linux.
+void VmallocSpace::drop(VmapArea& area) {
+  const Result<void> cleared = parts_.tables.clear(area.inside());
+  QUIRE_ASSERT(cleared.has_value());
+  drop_pages(area);
+  VmapArea* const array_area = area.array_area;
+  if (array_area == nullptr && area.pages != area.few.data()) parts_.kmalloc.free(area.pages);
+  VmapArea* spare = nullptr;
+  bool too_many;
+  {
+    const SpinGuard hold(lock_);
+    areas_.free_lazily(area, spare);
+    too_many = areas_.lazy_pages() > lazy_limit_;
+  }
+  while (spare != nullptr) {
+    VmapArea* const next = spare->next;
+    parts_.records.free(spare);
+    spare = next;
+  }
+  if (too_many) purge();
+  if (array_area != nullptr) vfree(array_area->start);
+}
+
+void VmallocSpace::drop_pages(VmapArea& area) {
+  used_pages_.fetch_sub(area.page_count, std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < area.page_count;) {
+    const std::span<Page*> pages = entries(area, i).first(
+        min_of<std::size_t>(entries(area, i).size(), area.page_count - i));
+    for (Page* const page : pages) parts_.pages.free_page(*page);
+    i += static_cast<std::uint32_t>(pages.size());
+    if (i < area.page_count) parts_.host.yield();
+  }
+}
+
+// Where somebody else is purging, he is waited for: the caller may be after those addresses.
+void VmallocSpace::purge() {
+  VmapArea* purged;
+  {
+    const SpinGuard hold(lock_);
+    purged = areas_.begin_purge();
+    purges_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (purged != nullptr) {
+    VirtRange range{purged->start, purged->end};
+    for (const VmapArea* area = purged; area != nullptr; area = area->lazy_next)
+      range = {min_of(range.start, area->start), max_of(range.end, area->end)};
+    parts_.tables.flush(range);
+    const SpinGuard hold(lock_);
+    areas_.end_purge(purged);
+  }
+  purges_.fetch_sub(1, std::memory_order_release);
+  while (purged != nullptr) {
+    VmapArea* const next = purged->lazy_next;
+    parts_.records.free(purged);
+    purged = next;
+  }
+  while (purges_.load(std::memory_order_acquire) != 0) parts_.host.yield();
+}
+
+}  // namespace quire
