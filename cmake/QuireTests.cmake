@@ -35,6 +35,8 @@ foreach(folder IN LISTS test_folders)
   endif()
   set(target test_${folder})
   add_executable(${target} ${sources})
+  # Reports name the tests' functions.
+  set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
   add_dependencies(tests ${target})
   target_link_libraries(${target} PRIVATE quire_test_base GTest::gmock_main)
   quire_link_existing(${target} PRIVATE quire_test_support)

@@ -171,10 +171,14 @@ void Machine::size_reserves() {
 Result<void> Machine::make_slab_caches(const MachineSpec& spec) {
   const CommandLine& options = plan_->command_line();
   SlabSettings settings;
-  settings.sizing.cpus = nodes_.cpu_count();
+  settings.sizing = slab_sizing(options, nodes_.cpu_count());
+  settings.debug = SlubDebugOption(options, host_);
+  settings.sizing.debug_may_grow = settings.debug.may_grow();
   settings.merge = options.has("slab_merge") || options.has("slub_merge");
-  slabs_.emplace(SlabParts{host_, map_, nodes_, *pages_, switched_profile(spec, options)},
+  slabs_.emplace(SlabParts{host_, map_, nodes_, *pages_, switched_profile(spec, options),
+                           bug_reports_},
                  settings);
+  bug_reports_.init(spec.profile.panic_on_warn);
   kmalloc_.emplace(*slabs_);
   return kmalloc_->init();
 }

@@ -76,6 +76,7 @@ class Machine {
   struct NoHelpers final : AllocHelpers {} helpers_;  // until reclaim, compaction and OOM exist
   PageDebug debug_;
   std::optional<PageAllocator> pages_;
+  BugReports bug_reports_{host_, map_, nodes_};
   std::optional<SlabCaches> slabs_;
   std::optional<Kmalloc> kmalloc_;
   std::optional<Sysctls> sysctls_;

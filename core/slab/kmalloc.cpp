@@ -57,7 +57,7 @@ void* Kmalloc::alloc_slow(std::size_t size, Gfp gfp, NodeId node) {
   if (size == 0) return zero_size_pointer();
   if (size > kMaxKmallocCache) return alloc_pages(size, gfp, node);
   return cache(kmalloc_kind(gfp), kmalloc_index(size))
-      ->allocate({gfp, node, __builtin_return_address(0)});
+      ->allocate({gfp, node, __builtin_return_address(0), static_cast<std::uint32_t>(size)});
 }
 
 void* Kmalloc::alloc_pages(std::size_t size, Gfp gfp, NodeId node) {
@@ -94,7 +94,7 @@ void Kmalloc::free_slow(void* memory) {
   if (is_zero_size_or_null(memory)) return;
   Page* const head = head_of(memory);
   if (head == nullptr) {
-    report_bad_kfree(caches_.parts().host, memory);
+    report_bad_kfree(caches_.parts(), {memory, caller});
   } else if (head->word.kind() == PageKind::kCompound) {
     free_pages(*head);
   } else {

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "slab/cache_debug.hpp"
 #include "slab/report.hpp"
 
 namespace quire {
@@ -66,6 +67,7 @@ void KmemCache::refill(CpuSlab& slab) {
       slab.main = full;
     } else {
       slab.main->count = node.take(objects_, {slab.main->objects(), slab.main->limit});
+      if (node.broken != nullptr) CacheDebug::tell_broken_list(*this, node, nullptr);
     }
   }
   if (dropped != nullptr) drop_sheaf(*dropped);
@@ -75,28 +77,34 @@ void KmemCache::refill(CpuSlab& slab) {
 void* KmemCache::alloc_from_slabs(const Want& asked) {
   Want want = asked;
   if (want.node == kNoNode) want.node = SlabTag{own().tag}.node();
-  if (void* const object = take_one(want.node)) return object;
+  if (void* const object = take_one(want, nodes_[index_of(want.node)])) return object;
   if (!any(want.gfp & Gfp::kThisNode) && nodes_.size() > 1) {
     Want near = want;
     near.gfp = (want.gfp & ~Gfp::kReclaim & ~Gfp::kNoFail) | Gfp::kThisNode | Gfp::kNoWarn;
     if (void* const object = grow(near)) return object;
-    if (void* const object = take_near(want.node)) return object;
+    if (void* const object = take_near(want)) return object;
   }
   return grow(want);
 }
 
-void* KmemCache::take_one(NodeId from) {
-  NodeSlabs& node = nodes_[index_of(from)];
-  void* object = nullptr;
+void* KmemCache::take_one(const Want& want, NodeSlabs& node) {
   const SpinGuard guard(node.lock);
+  return take_one_locked(want, node);
+}
+
+void* KmemCache::take_one_locked(const Want& want, NodeSlabs& node) {
+  if (debugged()) return CacheDebug::take(*this, node, want);
+  void* object = nullptr;
   node.take(objects_, {&object, 1});
+  if (node.broken != nullptr) CacheDebug::tell_broken_list(*this, node, want.caller);
   return object;
 }
 
-void* KmemCache::take_near(NodeId node) {
-  const Node& from = parts_->nodes.node(node);
+void* KmemCache::take_near(const Want& want) {
+  const Node& from = parts_->nodes.node(want.node);
   for (std::size_t i = 0; i < from.fallback_length; ++i)
-    if (void* const object = take_one(from.fallback_order[i])) return object;
+    if (void* const object = take_one(want, nodes_[index_of(from.fallback_order[i])]))
+      return object;
   return nullptr;
 }
 
@@ -105,18 +113,21 @@ void KmemCache::free_slow(void* object) {
   const void* const caller = __builtin_return_address(0);
   const PageIndex index = objects_.frames.index_at(object);
   if (index == PageIndex::kNone || objects_.pages.at(index).word.kind() != PageKind::kSlab) {
-    report_no_slab(*this, object);
+    report_no_slab(*this, caller);
     return;
   }
   Page& head = objects_.head_of(index);
   KmemCache& owner =
       *percpu_at<CpuSlab>(Arch::current()->percpu, SlabTag{head.mapping}.cpu_slab()).cache;
-  if (&owner != this) report_wrong_cache(*this, owner);
+  if (&owner != this) report_wrong_cache(*this, owner, {object, caller});
   owner.free_object(object, head, caller);
 }
 
 void KmemCache::free_object(void* object, Page& head, const void* caller) {
-  static_cast<void>(caller);
+  if (debugged()) {
+    CacheDebug::free(*this, head, object, caller);
+    return;
+  }
   if (init_on_free_) std::memset(object, 0, object_size_);
   CpuSlab& slab = own();
   const bool near = sheaf_cache_ != nullptr && head.mapping == slab.tag;

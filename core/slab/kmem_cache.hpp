@@ -31,6 +31,7 @@
 
 namespace quire {
 
+class BugReports;
 using Constructor = void (*)(void* object);
 
 // What follows from the size of the objects unless it is given.
@@ -57,6 +58,7 @@ struct SlabParts {
   Nodes& nodes;
   PageAllocator& pages;
   KernelProfile profile;
+  BugReports& reports;
 };
 
 class KmemCache {
@@ -98,12 +100,13 @@ class KmemCache {
  private:
   friend class SlabCaches;
   friend class Kmalloc;
-
+  friend struct CacheDebug;
   // Where a block of memory is wanted from, and who asked.
   struct Want {
     Gfp gfp;
     NodeId node;  // kNoNode: near
     const void* caller;
+    std::uint32_t requested = 0;  // bytes that kmalloc was asked for
   };
 
   [[nodiscard]] CpuSlab& own() const {
@@ -122,8 +125,9 @@ class KmemCache {
   void* alloc_from_sheaves(CpuSlab& slab) QUIRE_REQUIRES(slab.lock);
   void refill(CpuSlab& slab) QUIRE_REQUIRES(slab.lock);
   void* alloc_from_slabs(const Want& want);
-  void* take_one(NodeId node);
-  void* take_near(NodeId node);
+  void* take_one(const Want& want, NodeSlabs& node);
+  void* take_one_locked(const Want& want, NodeSlabs& node) QUIRE_REQUIRES(node.lock);
+  void* take_near(const Want& want);
   void* grow(const Want& want);
   Page* new_slab(const Want& want);
   void set_up(Page& head, NodeId node);

@@ -12,7 +12,7 @@ std::uint32_t NodeSlabs::take(const SlabObjects& objects, std::span<void*> out) 
     while (taken < out.size() && head.slab.inuse < head.slab.objects) {
       void* const object = objects.take(head);
       if (object == nullptr) [[unlikely]] {
-        ++broken_lists;
+        broken = &head;
         break;
       }
       out[taken++] = object;

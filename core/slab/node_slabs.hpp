@@ -35,7 +35,7 @@ struct alignas(64) NodeSlabs {
   Sheaf* empty_sheaves QUIRE_GUARDED_BY(lock) = nullptr;
   std::uint32_t nr_full_sheaves QUIRE_GUARDED_BY(lock) = 0;
   std::uint32_t nr_empty_sheaves QUIRE_GUARDED_BY(lock) = 0;
-  std::uint32_t broken_lists QUIRE_GUARDED_BY(lock) = 0;  // slabs whose rest was abandoned
+  Page* broken QUIRE_GUARDED_BY(lock) = nullptr;  // its list led astray, and nobody was told yet
   // Of the cache; written while nobody else uses it.
   bool lists_full = false;
   bool keeps_empty = false;       // slabs go only when the cache is shrunk (kTypesafeByRcu)

@@ -1,5 +1,7 @@
 #include "slab/report.hpp"
 
+#include "slab/cache_debug.hpp"
+
 namespace quire {
 
 void report_out_of_memory(const KmemCache& cache, Gfp gfp, NodeId node) {
@@ -27,23 +29,51 @@ void report_out_of_memory(const KmemCache& cache, Gfp gfp, NodeId node) {
   }
 }
 
-void report_no_slab(const KmemCache& cache, const void* object) {
-  LogLine(cache.parts().host)->str("cache_from_obj: Object is not a Slab page! ")
-      .str(cache.name()).str(" 0x").hex(reinterpret_cast<std::uintptr_t>(object), Width{16});
+void report_no_cache(const SlabParts& parts, const CacheSpec& spec, Errno error) {
+  const auto number = static_cast<unsigned>(error);
+  if (any(spec.shape.flags & SlabFlags::kPanic)) {
+    Words what;
+    what->str("kmem_cache_create_usercopy: Failed to create slab '").str(spec.name)
+        .str("'. Error -").dec(number);
+    parts.host.panic(what.text());
+  }
+  LogLine(parts.host)->str("kmem_cache_create_usercopy(").str(spec.name)
+      .str(") failed with error -").dec(number);
 }
 
-void report_wrong_cache(const KmemCache& cache, const KmemCache& owner) {
-  LogLine(cache.parts().host)->str("cache_from_obj: Wrong slab cache. ").str(cache.name())
-      .str(" but object is from ").str(owner.name());
+void report_no_slab(const KmemCache& cache, const void* caller) {
+  BugReports& reports = cache.parts().reports;
+  reports.warn("virt_to_cache: Object is not a Slab page!", caller);
+  reports.finish();
 }
 
-void report_bad_kfree(Host& host, const void* memory) {
-  LogLine(host)->str("object pointer: 0x").hex(reinterpret_cast<std::uintptr_t>(memory), Width{16});
+void report_wrong_cache(const KmemCache& cache, const KmemCache& owner, const Freed& freed) {
+  BugReports& reports = cache.parts().reports;
+  Words what;
+  what->str("cache_from_obj: Wrong slab cache. ").str(cache.name()).str(" but object is from ")
+      .str(owner.name());
+  reports.warn(what.text(), freed.caller);
+  reports.tracks(owner.layout(), freed.object);
+  reports.finish();
 }
 
-void report_remaining(const KmemCache& cache) {
-  LogLine(cache.parts().host)->str("kmem_cache_destroy ").str(cache.name())
-      .str(": Slab cache still has objects when called");
+void report_bad_kfree(const SlabParts& parts, const Freed& freed) {
+  Words what;
+  what->str("object pointer: ");
+  parts.reports.address(*what, freed.object);
+  parts.reports.warn(what.text(), freed.caller);
+  parts.reports.finish();
+}
+
+void report_remaining(KmemCache& cache, const void* caller) {
+  BugReports& reports = cache.parts().reports;
+  CacheDebug::list_remaining(cache, caller);
+  Words what;
+  what->str("kmem_cache_destroy ").str(cache.name())
+      .str(": Slab cache still has objects when called from ");
+  reports.code(*what, caller);
+  reports.warn(what.text(), caller);
+  reports.finish();
 }
 
 }  // namespace quire

@@ -47,13 +47,14 @@ NodeId home_of(const Nodes& nodes, NodeId node) {
 Result<KmemCache*> SlabCaches::create(const CacheSpec& spec) {
   const Turn turn(*this);
   Result<KmemCache*> made = create_in_turn(spec);
-  if (!made.has_value() && any(spec.shape.flags & SlabFlags::kPanic))
-    QUIRE_PANIC("kmem_cache_create: failed to create a cache with SLAB_PANIC");
+  if (!made.has_value()) report_no_cache(parts_, spec, made.error());
   return made;
 }
 
-Result<KmemCache*> SlabCaches::create_in_turn(const CacheSpec& spec) {
+Result<KmemCache*> SlabCaches::create_in_turn(const CacheSpec& asked) {
+  CacheSpec spec = asked;
   if (spec.name.empty() || spec.name.size() > KmemCache::kMaxName) return Errno::kInvalid;
+  spec.shape.flags = settings_.debug.flags_for(spec.name, spec.shape.flags);
   for (const KmemCache* cache = newest_; cache != nullptr; cache = cache->next_)
     if (cache->name() == spec.name) return Errno::kExists;
   QUIRE_TRY_ASSIGN(layout, layout_of(spec.shape, spec.tuning.sizing.value_or(settings_.sizing)));
@@ -191,7 +192,7 @@ Result<void> SlabCaches::destroy(KmemCache& cache) {
     return {};
   }
   if (cache.shrink()) {
-    report_remaining(cache);
+    report_remaining(cache, __builtin_return_address(0));
     return Errno::kBusy;
   }
   KmemCache** place = &newest_;

@@ -14,11 +14,13 @@
 #include <atomic>
 
 #include "slab/kmem_cache.hpp"
+#include "slab/slub_debug.hpp"
 
 namespace quire {
 
 struct SlabSettings {
   SlabSizing sizing;
+  SlubDebugOption debug;
   bool merge = false;  // slab_merge: caches that may share slabs do (Debian's are apart)
 };
 

@@ -1,4 +1,5 @@
 // Slabs and sheaves come and go: pages become slabs, dead slabs pages again.
+#include "slab/debug.hpp"
 #include "slab/kmem_cache.hpp"
 
 namespace quire {
@@ -36,11 +37,9 @@ void* KmemCache::grow(const Want& want) {
   const NodeId from = parts_->nodes.zone_of(head->word).node;
   set_up(*head, from);
   NodeSlabs& node = nodes_[index_of(from)];
-  void* object = nullptr;
   const SpinGuard guard(node.lock);
   node.add(objects_, *head);
-  node.take(objects_, {&object, 1});
-  return object;
+  return take_one_locked(want, node);
 }
 
 // Objects that a constructor or debugging has to see are made now, others when they are taken.
@@ -61,6 +60,7 @@ void KmemCache::set_up(Page& head, NodeId node) {
   head.carved = 0;
   count_pages(node, static_cast<std::int64_t>(order.pages().raw()));
   if (constructor_ == nullptr && !debugged()) return;
+  if (debugged()) SlabDebug(parts_->reports).fill(objects_, head);
   for (std::uint32_t i = head.slab.objects; i-- > 0;) {
     void* const object = objects_.object_at(head, i);
     if (constructor_ != nullptr) constructor_(object);

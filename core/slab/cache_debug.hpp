@@ -1,0 +1,32 @@
+// Caches whose objects are looked at: how they leave their slabs and come back, one at a time, and
+// what is told of caches besides.
+//
+// Locking  Functions that take a NodeSlabs want its lock held; the others take locks themselves.
+#pragma once
+
+#include "slab/debug.hpp"
+#include "slab/kmem_cache.hpp"
+
+namespace quire {
+
+struct CacheDebug {
+  // An object of a slab on the node's list; null: there is none.
+  static void* take(KmemCache& cache, NodeSlabs& node, const KmemCache::Want& want)
+      QUIRE_REQUIRES(node.lock);
+  // What somebody gives back, in the slab of `head`, which is one of the cache's.
+  static void free(KmemCache& cache, Page& head, void* object, const void* caller);
+  // Reports that a list of free objects led astray in a cache that is not debugged.
+  static void tell_broken_list(KmemCache& cache, NodeSlabs& node, const void* caller)
+      QUIRE_REQUIRES(node.lock);
+
+  // Looks at all objects of the slabs that nodes list. Errors: kInvalid, the cache is not debugged.
+  static Result<void> validate(KmemCache& cache);
+  // Lists what is in use in a cache that somebody wants destroyed.
+  static void list_remaining(KmemCache& cache, const void* caller);
+
+ private:
+  static void validate(KmemCache& cache, NodeSlabs& node, PageList& slabs)
+      QUIRE_REQUIRES(node.lock);
+};
+
+}  // namespace quire
