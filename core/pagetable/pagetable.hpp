@@ -9,6 +9,7 @@
 #include "pagetable/tlb.hpp"
 #include "pagetable/tlb_checker.hpp"
 #include "pagetable/tlb_cpu.hpp"
+#include "pagetable/tlb_gather.hpp"
 #include "pagetable/tlb_hardware.hpp"
 #include "pagetable/tlb_mm.hpp"
 #include "pagetable/tlb_model.hpp"

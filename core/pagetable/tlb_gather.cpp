@@ -1,0 +1,77 @@
+#include "pagetable/tlb_gather.hpp"
+
+#include <new>
+
+namespace quire {
+
+TlbGather::TlbGather(Tlb& tlb, TlbMm& mm, PageAllocator& pages)
+    : tlb_(tlb), mm_(mm), pages_(pages) {
+  mm_.begin_gather();
+}
+
+TlbGather::~TlbGather() {
+  finish();
+  mm_.end_gather();
+}
+
+void TlbGather::cleared(VirtAddr at, unsigned shift) {
+  const Bytes size{std::uint64_t{1} << shift};
+  const VirtRange entry{at.align_down(size), at.align_down(size) + size};
+  if (stride_shift_ == 0) {
+    range_ = entry;
+    stride_shift_ = static_cast<std::uint8_t>(shift);
+    return;
+  }
+  range_ = {min_of(range_.start, entry.start), max_of(range_.end, entry.end)};
+  stride_shift_ = min_of(stride_shift_, static_cast<std::uint8_t>(shift));
+}
+
+void TlbGather::free_later(Page& page) {
+  const PageIndex index = pages_.map().index_of(page);
+  if (waiting_ == kMost || !remember(index)) {
+    finish();
+    remember(index);
+  }
+}
+
+bool TlbGather::remember(PageIndex page) {
+  if (first_count_ < first_.size()) {
+    first_.data()[first_count_++] = page;
+  } else {
+    if ((batches_ == nullptr || batches_->count == Batch::kPages) && !add_batch()) return false;
+    batches_->pages.data()[batches_->count++] = page;
+  }
+  ++waiting_;
+  return true;
+}
+
+bool TlbGather::add_batch() {
+  Page* const page = pages_.allocate(Gfp::kNoWait | Gfp::kNoWarn, Order{0});
+  if (page == nullptr) return false;
+  Batch* const batch = new (pages_.map().content_of(*page)) Batch;
+  batch->next = batches_;
+  batches_ = batch;
+  return true;
+}
+
+void TlbGather::finish() {
+  if (stride_shift_ != 0)
+    tlb_.flush_range(mm_, {.range = range_, .stride_shift = stride_shift_});
+  stride_shift_ = 0;
+  free_waiting();
+}
+
+void TlbGather::free_waiting() {
+  const PageArray map = pages_.map().array();
+  for (std::uint32_t i = 0; i < first_count_; ++i) pages_.free_page(map.at(first_.data()[i]));
+  while (batches_ != nullptr) {
+    Batch* const batch = batches_;
+    batches_ = batch->next;
+    for (std::uint32_t i = 0; i < batch->count; ++i)
+      pages_.free_page(map.at(batch->pages.data()[i]));
+    pages_.free_page(map.at(pages_.map().frames().index_at(batch)));
+  }
+  first_count_ = waiting_ = 0;
+}
+
+}  // namespace quire

@@ -1,0 +1,65 @@
+// Taking pages away from an address space in one go (mmu_gather): entries are cleared first, then
+// one flush makes every CPU forget them, and only then are the pages free for others.
+//
+//   TlbGather gather(tlb, mm, pages);
+//   for each entry: clear it, gather.cleared(at, shift); gather.free_later(page);
+//
+// Ownership  Pages handed to free_later() are the gather's until it drops their reference.
+// Locking    One task's, on its stack. While it lives, stale translations of `mm` are excused, and
+//            finish() (or its end) flushes.
+// Errors     None. Where no memory is left to remember pages in, it flushes early.
+// Source     Documentation/core-api/cachetlb.rst.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/base.hpp"
+#include "page_alloc/page_alloc.hpp"
+#include "pagetable/tlb.hpp"
+
+namespace quire {
+
+class TlbGather {
+ public:
+  TlbGather(Tlb& tlb, TlbMm& mm, PageAllocator& pages);
+  ~TlbGather();
+  TlbGather(const TlbGather&) = delete;
+  TlbGather& operator=(const TlbGather&) = delete;
+
+  // The entry that mapped 2^shift bytes at `at` is cleared.
+  void cleared(VirtAddr at, unsigned shift = kPageShift);
+  // Drops a reference to `page` after the flush.
+  void free_later(Page& page);
+  // Flushes what was cleared and frees what waits for it; more may follow.
+  void finish();
+
+  // Pages that may wait before a flush.
+  static constexpr unsigned kMost = 10'000;
+
+ private:
+  // What waits, in a frame of its own.
+  struct Batch {
+    Batch* next = nullptr;
+    std::uint32_t count = 0;
+    static constexpr std::uint32_t kPages = (kPageSize.raw() - 16) / sizeof(PageIndex);
+    std::array<PageIndex, kPages> pages;
+  };
+  static_assert(sizeof(Batch) <= kPageSize.raw());
+
+  bool remember(PageIndex page);
+  bool add_batch();
+  void free_waiting();
+
+  Tlb& tlb_;
+  TlbMm& mm_;
+  PageAllocator& pages_;
+  VirtRange range_{};
+  std::uint8_t stride_shift_ = 0;  // of the smallest entry; 0: nothing was cleared
+  std::uint32_t waiting_ = 0;
+  std::uint32_t first_count_ = 0;
+  std::array<PageIndex, 8> first_;
+  Batch* batches_ = nullptr;       // the newest first
+};
+
+}  // namespace quire
