@@ -6,7 +6,8 @@
 namespace quire {
 
 Result<void> Machine::audit(TextSink& report) {
-  return Audit({host_, map_, nodes_, tunables_, *plan_, debug_.bad_pages()}, report).run();
+  return Audit({host_, map_, nodes_, tunables_, *plan_, *slabs_, debug_.bad_pages()}, report)
+      .run();
 }
 
 Result<void> Audit::run() {
@@ -22,6 +23,7 @@ Result<void> Audit::run() {
     }
     QUIRE_TRY(check_zonelists(node));
   }
+  QUIRE_TRY(slabs_.check_caches());
   if (leaked_ > parts_.bad_pages)
     return broken_words(leaked_, " blocks are neither free nor in a set nor in use, but only ",
                         parts_.bad_pages, " were reported and leaked");

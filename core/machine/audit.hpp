@@ -6,6 +6,7 @@
 //   lists     each block on the list of its zone, order and type, linked both ways, aligned, not
 //             beside a free buddy; nr_free and NR_FREE_PAGES are what the lists hold
 //   sets      counts are what lists and hot pages hold; no limit lets a set outgrow `high`
+//   slabs     machine/slab_audit.hpp
 //   rules     watermarks and protection follow from tunables, thresholds from those; zonelists
 //             name each populated zone once
 //
@@ -22,6 +23,7 @@
 #include "base/base.hpp"
 #include "boot/boot.hpp"
 #include "host/host.hpp"
+#include "machine/slab_audit.hpp"
 #include "memmap/memmap.hpp"
 #include "zone/zone.hpp"
 
@@ -35,9 +37,11 @@ class Audit {
     Nodes& nodes;
     const Tunables& tunables;
     const BootPlan& plan;
+    SlabCaches& slabs;
     std::uint64_t bad_pages;  // blocks that may have been leaked
   };
-  Audit(const Parts& parts, TextSink& report) : parts_(parts), text_(report) {}
+  Audit(const Parts& parts, TextSink& report)
+      : parts_(parts), text_(report), slabs_({parts.map, parts.nodes, parts.slabs}, text_) {}
 
   Result<void> run();
 
@@ -81,7 +85,7 @@ class Audit {
   Result<void> check_frames(Zone& zone, Tally& tally);
   Result<void> walk_frames(const Zone& zone, PfnRange range, Tally& tally);
   Result<std::uint64_t> check_frame(const Zone& zone, Pfn pfn, Tally& tally);
-  Result<void> check_slab(const Zone& zone, Pfn head);
+  Result<void> check_slab_pages(const Zone& zone, Pfn head);
   Result<void> check_interior(const Zone& zone, Pfn head, Order order);
   void count_pageblocks(const Zone& zone, PfnRange range, Tally& tally);
 
@@ -121,6 +125,7 @@ class Audit {
 
   const Parts parts_;
   Text text_;
+  SlabAudit slabs_;
   std::uint64_t leaked_ = 0;  // blocks, in all zones
 };
 

@@ -49,7 +49,8 @@ Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally
     if (order == Order{Order::kMax}) return pages;
   } else if (word.kind() == PageKind::kSlab) {
     tally.used += pages;
-    QUIRE_TRY(check_slab(zone, pfn));
+    QUIRE_TRY(check_slab_pages(zone, pfn));
+    QUIRE_TRY(slabs_.check_slab(*page));
     return pages;
   } else if (word.kind() != PageKind::kReserved && page->refcount <= 0) {
     tally.idle_pages += pages;
@@ -66,8 +67,8 @@ Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally
   return pages;
 }
 
-// A slab's pages all say whose they are; more of slabs in audit_slabs.cpp.
-Result<void> Audit::check_slab(const Zone& zone, Pfn head) {
+// A slab's pages all say whose they are.
+Result<void> Audit::check_slab_pages(const Zone& zone, Pfn head) {
   const Page* const first = parts_.map.page_of(head);
   for (std::uint64_t i = 1; i < first->word.order().pages().raw(); ++i)
     if (first[i].word != first->word || first[i].mapping != first->mapping)

@@ -36,12 +36,12 @@ using Constructor = void (*)(void* object);
 
 // What follows from the size of the objects unless it is given.
 struct CacheTuning {
-  std::optional<std::uint32_t> sheaf_capacity;  // objects; 0: CPUs keep none
-  std::uint32_t full_sheaves = 10;              // most of a node's barn
+  std::optional<std::uint32_t> sheaf_capacity = {};  // objects; 0: CPUs keep none
+  std::uint32_t full_sheaves = 10;                   // most of a node's barn
   std::uint32_t empty_sheaves = 10;
-  std::optional<std::uint32_t> min_partial;     // slabs a node keeps though they are empty
-  std::optional<SlabSizing> sizing;             // of its slabs
-  std::optional<PercpuOffset> cpu_slab;         // where its CpuSlabs lie; 64 bytes, of the caller
+  std::optional<std::uint32_t> min_partial = {};     // slabs a node keeps though they are empty
+  std::optional<SlabSizing> sizing = {};             // of its slabs
+  std::optional<PercpuOffset> cpu_slab = {};         // where its CpuSlabs lie, in 64 bytes
 };
 
 struct CacheSpec {

@@ -28,7 +28,7 @@ class SlabMachine : public TestMachine {
     return **made;
   }
   // Nobody keeps a page for itself.
-  [[nodiscard]] std::uint64_t free_pages() {
+  std::uint64_t free_pages() {
     machine.pages().drain_all();
     for (CpuContext& cpu : machine.cpus()) fold_vmstat(machine.nodes(), cpu.percpu);
     return global_zone_state(machine.nodes(), ZoneItem::kNrFreePages);
