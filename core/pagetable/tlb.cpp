@@ -66,6 +66,13 @@ void Tlb::enter_lazy() {
   cpu.lazy = cpu.loaded != kernel_;
 }
 
+void Tlb::flush_kernel_page_here(VirtAddr address) {
+  if (!active()) return;
+  const CpuId self = here();
+  count(at(self), VmEvent::kNrTlbLocalFlushOne);
+  hardware_->flush_page(self, address);
+}
+
 void Tlb::leave(TlbMm& mm) {
   if (!active()) return;
   flush_cpus(mm.cpus(), {.what = TlbFlush::What::kMm,

@@ -54,6 +54,8 @@ class Tlb {
   void switch_mm(TlbMm& next);
   // A kernel thread runs next: it uses no program's memory and takes the tables as they are.
   void enter_lazy();
+  // Of a kernel mapping that no other CPU has used.
+  void flush_kernel_page_here(VirtAddr address);
 
   // On all CPUs that need it ----------------------------------------------------------------------
   void flush_all();
