@@ -36,6 +36,26 @@ namespace quire {
   return allocate_warm(gfp, node);
 }
 
+inline bool PageAllocator::allocate_ready(Gfp gfp, NodeId node, std::span<Page*> pages) {
+  const CpuContext& cpu = *Arch::current();
+  const Route& route = routes_[route_of(gfp, node)];
+  const std::int64_t left = route.zone->free_pages() - static_cast<std::int64_t>(pages.size());
+  if ((raw(gfp) & cpu.task->whole_path_gfp()) != 0 || left <= route.low->get()) return false;
+  PerCpuPages& set = percpu_at<PerCpuZone>(cpu.percpu, route.zone->percpu_offset).pages;
+  if (!set.lock.try_lock()) return false;
+  HotPages& hot = set.hot.data()[index_of(mobility_.type_of(gfp))];
+  const bool enough = hot.count >= pages.size();
+  if (enough) [[likely]] {
+    for (Page*& page : pages) {
+      page = hot.pages.data()[--hot.count];
+      page->references = 1;
+    }
+    set.served += pages.size();
+  }
+  set.lock.unlock();
+  return enough;
+}
+
 // A branch for each type instead of arithmetic: the processor guesses which it is, and goes on long
 // before the type has arrived from memory. Null for types that have no list.
 [[gnu::always_inline]] inline HotPages* hot_pages_of(PerCpuPages& set, MigrateType type)

@@ -53,6 +53,9 @@ class PageAllocator {
   // is wanted as one batch comes from one zone.
   std::size_t allocate_bulk(Gfp gfp, NodeId node, std::span<Page*> pages);
 
+  // The same where the CPU's own set has all of them at hand; false, and nothing done, elsewhere.
+  [[nodiscard]] bool allocate_ready(Gfp gfp, NodeId node, std::span<Page*> pages);
+
   // The shortest path looks zones up in a table: call after zonelists were (re)built.
   Result<void> reserve_routes(Arena& arena);
   void build_routes();

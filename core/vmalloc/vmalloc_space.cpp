@@ -95,9 +95,8 @@ VirtAddr VmallocSpace::reserve(const Ask& ask) {
 // A place and a record of it, which nobody finds yet.
 VmapArea* VmallocSpace::take_area(const Ask& ask, const Shape& shape) {
   if (shape.size == Bytes{}) return nullptr;
-  void* const record = parts_.records.alloc_node(for_records(ask.gfp), ask.node);
-  if (record == nullptr) return nullptr;
-  VmapArea* const area = new (record) VmapArea;
+  VmapArea* const area = new_record(ask);
+  if (area == nullptr) return nullptr;
   area->flags = ask.flags | VmapFlags::kUninitialized;
   area->caller = ask.caller;
   const Bytes guard = area->has(VmapFlags::kNoGuard) ? Bytes{} : kPageSize;
@@ -116,8 +115,36 @@ VmapArea* VmallocSpace::take_area(const Ask& ask, const Shape& shape) {
   return nullptr;
 }
 
+// Records that merging left over are at hand without a look at the slab's objects.
+VmapArea* VmallocSpace::new_record(const Ask& ask) {
+  void* record;
+  {
+    const SpinGuard hold(lock_);
+    record = spare_;
+    if (spare_ != nullptr) {
+      spare_ = spare_->next;
+      --spare_count_;
+    }
+  }
+  if (record == nullptr) record = parts_.records.alloc_node(for_records(ask.gfp), ask.node);
+  return record == nullptr ? nullptr : new (record) VmapArea;
+}
+
+// Of those linked by `next`, a few are kept.
+void VmallocSpace::keep_spare(VmapArea*& records) {
+  constexpr std::uint32_t kMostSpare = 32;
+  while (records != nullptr && spare_count_ < kMostSpare) {
+    VmapArea* const record = records;
+    records = record->next;
+    record->next = spare_;
+    spare_ = record;
+    ++spare_count_;
+  }
+}
+
 bool VmallocSpace::make_array(VmapArea& area, const Ask& ask) {
   const std::uint64_t count = whole_pages(area.inside().length()).raw();
+  area.capacity = static_cast<std::uint32_t>(count);
   if (count <= VmapArea::kFew) {
     area.pages = area.few.data();
     return true;
@@ -136,40 +163,40 @@ bool VmallocSpace::make_array(VmapArea& area, const Ask& ask) {
   return true;
 }
 
-// The array from entry `first` on, as far as it lies in one piece.
-std::span<Page*> VmallocSpace::entries(const VmapArea& area, std::uint32_t first) const {
-  const auto count = static_cast<std::uint32_t>(whole_pages(area.inside().length()).raw());
-  if (area.array_area == nullptr) return {area.pages + first, count - first};
+std::span<Page*> VmallocSpace::entries_in_area(const VmapArea& area, std::uint32_t first) const {
   const Page* const frame = entries(*area.array_area, first / kArrayPerPage).front();
   const std::uint32_t within = first % kArrayPerPage;
   auto* const array = reinterpret_cast<Page**>(parts_.map.content_of(*frame));
-  return {array + within, min_of(kArrayPerPage - within, count - first)};
+  return {array + within, min_of(kArrayPerPage - within, area.capacity - first)};
 }
 
 bool VmallocSpace::fill(VmapArea& area, const Ask& ask, Order order) {
-  const std::uint64_t count = whole_pages(area.inside().length()).raw();
   const Gfp low = ask.gfp & (Gfp::kDmaZone | Gfp::kDma32Zone);
   const Gfp gfp = ask.gfp | Gfp::kNoWarn | (any(low) ? Gfp::kNone : Gfp::kHighMemZone);
   const NodeId node = ask.node == kNoNode ? Arch::current()->node : ask.node;
   if (order == Order{0} && fill_in_bulk(area, gfp, node)) return true;
-  while (area.page_count < count) {
+  while (area.page_count < area.capacity) {
     Page* const block = parts_.pages.allocate(gfp, order, node);
     if (block == nullptr) return false;
     if (order != Order{0}) parts_.pages.split(*block, order);
     const PageIndex first = parts_.map.index_of(*block);
     for (std::uint32_t i = 0; i < order.pages().raw(); ++i)
       entries(area, area.page_count++).front() = &parts_.map.at(raw(first) + i);
-    if (area.page_count < count) parts_.host.yield();
+    if (area.page_count < area.capacity) parts_.host.yield();
   }
   return true;
 }
 
 // A hundred at a time, as long as all are to be had. False: some are missing.
 bool VmallocSpace::fill_in_bulk(VmapArea& area, Gfp gfp, NodeId node) {
-  constexpr std::uint64_t kBatch = 100;
-  const std::uint64_t count = whole_pages(area.inside().length()).raw();
-  while (area.page_count < count) {
-    const std::uint64_t wanted = min_of(kBatch, count - area.page_count);
+  constexpr std::uint32_t kBatch = 100;
+  if (area.capacity <= VmapArea::kFew &&
+      parts_.pages.allocate_ready(gfp, node, entries(area, 0))) {
+    area.page_count = area.capacity;
+    return true;
+  }
+  while (area.page_count < area.capacity) {
+    const std::uint32_t wanted = min_of(kBatch, area.capacity - area.page_count);
     std::span<Page*> place = entries(area, area.page_count);
     Page* batch[kBatch];
     const bool in_one_piece = place.size() >= wanted;
@@ -183,7 +210,7 @@ bool VmallocSpace::fill_in_bulk(VmapArea& area, Gfp gfp, NodeId node) {
       entries(area, area.page_count + static_cast<std::uint32_t>(i)).front() = batch[i];
     area.page_count += static_cast<std::uint32_t>(got);
     if (got != wanted) return false;
-    if (area.page_count < count) parts_.host.yield();
+    if (area.page_count < area.capacity) parts_.host.yield();
   }
   return true;
 }
@@ -196,8 +223,10 @@ Result<void> VmallocSpace::map(const VmapArea& area, Prot prot, Order order) {
       QUIRE_TRY(parts_.tables.map_pages(at, pages, prot));
     } else {
       const Pfn first = parts_.map.pfn_of(*pages.front());
-      QUIRE_TRY(parts_.tables.map({at, at + size_of(order.pages())},
-                                  {.first = first, .prot = prot, .largest = PageLevel::kPmd}));
+      const VirtRange range{at, at + size_of(order.pages())};
+      parts_.tables.free_empty_tables(range);  // of small pages that were there before
+      QUIRE_TRY(parts_.tables.map(
+          range, {.first = first, .prot = prot, .largest = PageLevel::kPmd}));
     }
     i += static_cast<std::uint32_t>(order == Order{0} ? pages.size() : order.pages().raw());
   }
@@ -239,6 +268,7 @@ void VmallocSpace::drop(VmapArea& area) {
     const SpinGuard hold(lock_);
     areas_.free_lazily(area, spare);
     too_many = areas_.lazy_pages() > lazy_limit_;
+    keep_spare(spare);
   }
   while (spare != nullptr) {
     VmapArea* const next = spare->next;
@@ -252,10 +282,9 @@ void VmallocSpace::drop(VmapArea& area) {
 void VmallocSpace::drop_pages(VmapArea& area) {
   used_pages_.fetch_sub(area.page_count, std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < area.page_count;) {
-    const std::span<Page*> pages = entries(area, i).first(
-        min_of<std::size_t>(entries(area, i).size(), area.page_count - i));
-    for (Page* const page : pages) parts_.pages.free_page(*page);
-    i += static_cast<std::uint32_t>(pages.size());
+    const std::span<Page*> pages = entries(area, i);
+    const auto end = i + min_of(static_cast<std::uint32_t>(pages.size()), area.page_count - i);
+    for (Page* const* page = pages.data(); i < end; ++i, ++page) parts_.pages.free_page(**page);
     if (i < area.page_count) parts_.host.yield();
   }
 }

@@ -134,6 +134,8 @@ class VmallocSpace {
   [[nodiscard]] std::optional<Shape> huge_shape(const Ask& ask) const;
   VirtAddr allocate_shaped(const Ask& ask, const Shape& shape);
   VmapArea* take_area(const Ask& ask, const Shape& shape);
+  VmapArea* new_record(const Ask& ask);
+  void keep_spare(VmapArea*& records) QUIRE_REQUIRES(lock_);
   bool make_array(VmapArea& area, const Ask& ask);
   bool fill(VmapArea& area, const Ask& ask, Order order);
   bool fill_in_bulk(VmapArea& area, Gfp gfp, NodeId node);
@@ -143,7 +145,12 @@ class VmallocSpace {
   void drop(VmapArea& area);
   void drop_pages(VmapArea& area);
 
-  [[nodiscard]] std::span<Page*> entries(const VmapArea& area, std::uint32_t first) const;
+  // The array of an area's pages from entry `first` on, as far as it lies in one piece.
+  [[nodiscard]] std::span<Page*> entries(const VmapArea& area, std::uint32_t first) const {
+    if (area.array_area != nullptr) [[unlikely]] return entries_in_area(area, first);
+    return {area.pages + first, area.capacity - first};
+  }
+  [[nodiscard]] std::span<Page*> entries_in_area(const VmapArea& area, std::uint32_t first) const;
   [[nodiscard]] PageCount total_pages() const;
   [[nodiscard]] std::byte* content_at(VirtAddr address) const;
   template <class Copy>
@@ -158,6 +165,8 @@ class VmallocSpace {
   const PageCount lazy_limit_;
   mutable SpinLock lock_{LockRank::kVmap};
   VmapAreas areas_ QUIRE_GUARDED_BY(lock_);
+  VmapArea* spare_ QUIRE_GUARDED_BY(lock_) = nullptr;  // records, linked by `next`
+  std::uint32_t spare_count_ QUIRE_GUARDED_BY(lock_) = 0;
   std::atomic<std::uint64_t> used_pages_ = 0;
   std::atomic<std::uint32_t> purges_ = 0;  // under way
 };

@@ -62,7 +62,8 @@ struct VmapArea {
 
   VmapFlags flags{};
   std::uint32_t page_count = 0;
-  Page** pages = nullptr;            // of these pages, unless array_area is set
+  std::uint32_t capacity = 0;        // of the array: pages that fit into the range
+  Page** pages = nullptr;            // the array, unless array_area is set
   VmapArea* array_area = nullptr;    // whose pages hold the array, where one page cannot
   const char* caller = nullptr;      // who asked for it; text that lives as long as the machine
   std::array<Page*, kFew> few{};     // the array, where that is enough

@@ -32,11 +32,21 @@ bool VmapAreas::fits_before(const VmapArea& next, const Wish& wish, VmapArea& ar
   return true;
 }
 
-// In order of address through the gaps, past subtrees without one that is long enough and past
-// those that lie below the range.
 bool VmapAreas::insert_lowest(VmapArea& area, const Wish& wish) {
-  VmapArea* at = root_;
-  bool from_above = true;  // nothing below `at` has been looked at
+  const bool simple = wish.align == kPageSize;
+  const bool hinted = simple && hint_.last != nullptr && wish.size >= hint_.size &&
+                      wish.within.start == hint_.floor;
+  VmapArea* const before = hinted ? hint_.last : nullptr;
+  if (!search(hinted ? before->next : root_, !hinted, wish, area)) return false;
+  if (!simple) return true;
+  const bool follows = hinted && before->end == area.start;
+  hint_ = {&area, follows ? hint_.size : wish.size, wish.within.start};
+  return true;
+}
+
+// In order of address through the gaps, past subtrees without one that is long enough and past
+// those that lie below the range. `from_above`: nothing below `at` has been looked at.
+bool VmapAreas::search(VmapArea* at, bool from_above, const Wish& wish, VmapArea& area) {
   while (at != nullptr) {
     if (from_above && max_gap_of(at->left) >= wish.size &&
         at->previous->start > wish.within.start) {
@@ -55,6 +65,7 @@ bool VmapAreas::insert_lowest(VmapArea& area, const Wish& wish) {
     }
     const VmapArea* child;
     do {
+      refresh(*at);
       child = at;
       at = at->parent;
     } while (at != nullptr && child == at->right);
@@ -107,8 +118,9 @@ void VmapAreas::free_lazily(VmapArea& area, VmapArea*& spare) {
   lazy_pages_ += whole_pages(area.length());
   VmapArea* kept = &area;
   const auto merge = [&](VmapArea& low, VmapArea& high) {
-    low.end = high.end;  // before the gaps are refreshed
+    low.end = high.start = high.end;
     erase(high);
+    if (hint_.last == &high) hint_.last = &low;
     high.next = spare;
     spare = &high;
   };
@@ -140,6 +152,7 @@ VmapArea* VmapAreas::begin_purge() {
 }
 
 void VmapAreas::end_purge(VmapArea* purged) {
+  hint_ = {};
   for (; purged != nullptr; purged = purged->lazy_next) erase(*purged);
 }
 
@@ -162,24 +175,19 @@ void VmapAreas::link_before(VmapArea& area, VmapArea& next) {
     area.parent = previous;
   }
   area.max_gap = gap(area);
+  raise(area.parent, area.max_gap);
   while (area.parent != nullptr && area.priority > area.parent->priority) rotate_up(area);
-  // Neighbours are one below the other: from the lower one up, all is seen that has changed.
-  refresh_up(area.right == nullptr ? &area : &next);
   ++count_;
 }
 
-// It is moved down to where it has no child. Then its parent is one of its neighbours, and the one
-// after it, whose gap changes, is that parent or above.
+// It is moved down to where it has one child at most.
 void VmapAreas::erase(VmapArea& area) {
-  while (area.left != nullptr || area.right != nullptr) {
-    const bool left = area.right == nullptr ||
-                      (area.left != nullptr && area.left->priority > area.right->priority);
-    rotate_up(left ? *area.left : *area.right);
-  }
-  replace_child(area.parent, area, nullptr);
+  while (area.left != nullptr && area.right != nullptr)
+    rotate_up(area.left->priority > area.right->priority ? *area.left : *area.right);
+  replace_child(area.parent, area, area.left != nullptr ? area.left : area.right);
   if (area.previous != nullptr) area.previous->next = area.next;
   area.next->previous = area.previous;
-  refresh_up(area.parent);
+  raise(area.next, gap(*area.next));
   --count_;
 }
 
@@ -207,8 +215,9 @@ void VmapAreas::refresh(VmapArea& area) {
   area.max_gap = max_of(gap(area), max_of(max_gap_of(area.left), max_gap_of(area.right)));
 }
 
-void VmapAreas::refresh_up(VmapArea* area) {
-  for (; area != nullptr; area = area->parent) refresh(*area);
+// The gap before `area` has become as long as `gap`.
+void VmapAreas::raise(VmapArea* area, Bytes gap) {
+  for (; area != nullptr && area->max_gap < gap; area = area->parent) area->max_gap = gap;
 }
 
 const char* VmapAreas::fault_of(const VmapArea& area) const {
@@ -223,7 +232,7 @@ const char* VmapAreas::fault_of(const VmapArea& area) const {
   if (area.left != nullptr && area.left->start >= area.start) return "left is not below";
   if (area.right != nullptr && area.right->start < area.end) return "right is not above";
   const Bytes below = max_of(max_gap_of(area.left), max_gap_of(area.right));
-  if (area.max_gap != max_of(gap(area), below)) return "a subtree's longest gap is wrong";
+  if (area.max_gap < max_of(gap(area), below)) return "a subtree has a longer gap than it knows";
   const VmapArea* const before = area.previous;
   const bool touches = before != nullptr && before->end == area.start;
   if (touches && area.state == VmapState::kLazy && before->state == VmapState::kLazy)

@@ -238,6 +238,36 @@ TEST(AllocatorOnNodes, HitsAndMissesAreCounted) {
   for (Page* const page : pages) machine.free(page, 0);
 }
 
+// The same pages as one by one, in the same order.
+TEST(AllocatorOnNodes, WhatACpuHasAtHandComesInOneGoOrNotAtAll) {
+  TestMachine one(Shape::one_zone({64, 1}));
+  TestMachine by_one(Shape::one_zone({64, 1}));
+  for (TestMachine* machine : {&one, &by_one}) machine->free(machine->alloc(Gfp::kKernel, 0), 0);
+  one.use_cpu(0);
+  std::array<Page*, 6> pages{};
+  ASSERT_TRUE(one.pages().allocate_ready(Gfp::kKernel, NodeId{0}, pages));
+  constexpr VmEvent kAllocations = for_zone(VmEvent::kPgalloc, ZoneType::kDma32);
+  const std::uint64_t allocated = event_count(one.machine.nodes(), kAllocations);
+  std::vector<std::uint64_t> pfns;
+  for (Page* page : pages) pfns.push_back(one.pfn(page));
+  std::vector<Page*> rest;
+  while (rest.size() < 1000) {
+    std::array<Page*, 100> many{};
+    if (!one.pages().allocate_ready(Gfp::kKernel, NodeId{0}, many)) {
+      EXPECT_EQ(many, (std::array<Page*, 100>{}));
+      break;
+    }
+    rest.insert(rest.end(), many.begin(), many.end());
+  }
+  EXPECT_LT(rest.size(), 1000u);
+  EXPECT_FALSE(one.pages().allocate_ready(Gfp::kKernel | Gfp::kZero, NodeId{0}, pages));
+  EXPECT_TRUE(audited(one.machine));
+  by_one.use_cpu(0);
+  for (const std::uint64_t pfn : pfns)
+    EXPECT_EQ(by_one.pfn(by_one.alloc(Gfp::kKernel, 0)), pfn);
+  EXPECT_EQ(event_count(by_one.machine.nodes(), kAllocations), allocated);
+}
+
 TEST(AllocatorOnNodes, TwoMachinesInOneProcessDoNotKnowOfEachOther) {
   TestMachine first(Shape::one_zone({64, 1}));
   const auto lists = first.all_free_lists();

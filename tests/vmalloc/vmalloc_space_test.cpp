@@ -141,6 +141,19 @@ TEST(VmallocHuge, WithoutBlocksOfThatSizeSmallPagesServe) {
   EXPECT_TRUE(on.balanced());
 }
 
+TEST(VmallocHuge, TablesOfSmallPagesThatWereThereBeforeMakeWay) {
+  SpaceOnMachine on;
+  on.space.vfree(on.space.vmalloc(mib(6)));
+  on.space.purge();
+  const VirtAddr at = on.space.vmalloc_huge(mib(2), Gfp::kKernel);
+  EXPECT_EQ(at, on.space.layout().vmalloc.start);
+  EXPECT_EQ(on.tables.walk(at)->size, PageLevel::kPmd);
+  on.space.vfree(at);
+  on.space.purge();
+  EXPECT_EQ(on.space.vmalloc(mib(3)), at);
+  EXPECT_TRUE(on.balanced());
+}
+
 TEST(Vmap, ShowsTheCallersPagesAndLeavesThemToHim) {
   Shape shape = Shape::one_zone({64, 1});
   shape.profile.frame_content = true;
@@ -261,6 +274,35 @@ TEST(VmallocAccess, OutsideOfEveryAreaNothingIsCopied) {
   EXPECT_EQ(on.space.read(on.space.layout().vmalloc.start, bytes), Bytes{});
   EXPECT_EQ(on.space.write(on.space.layout().vmalloc.start, bytes), Bytes{});
   EXPECT_EQ(on.space.to_page(on.space.layout().vmalloc.start), nullptr);
+}
+
+// What the space's own check is for: an area of two pages, whose tables are changed behind its back.
+class DamagedSpace : public testing::Test {
+ protected:
+  DamagedSpace() : at(on.space.vmalloc(Bytes{2 * kPage})) {}
+  void map_at(VirtAddr where) {
+    EXPECT_TRUE(on.tables.map({where, where + kPageSize}, {Pfn{5000}, Prot::kKernel}).has_value());
+  }
+  SpaceOnMachine on;
+  VirtAddr at;
+};
+
+TEST_F(DamagedSpace, AWholeOneHasNoFault) { EXPECT_STREQ(on.space.fault(), nullptr); }
+
+TEST_F(DamagedSpace, APageThatIsNotMappedIsTold) {
+  EXPECT_TRUE(on.tables.unmap({at, at + kPageSize}).has_value());
+  EXPECT_STREQ(on.space.fault(), "an area's page is not the one that its address leads to");
+}
+
+TEST_F(DamagedSpace, AMappedGuardIsTold) {
+  map_at(at + Bytes{2 * kPage});
+  EXPECT_STREQ(on.space.fault(), "a guard page is mapped");
+}
+
+TEST_F(DamagedSpace, WhatIsMappedWhereAnAreaWasFreedIsTold) {
+  on.space.vfree(at);
+  map_at(at + kPageSize);
+  EXPECT_STREQ(on.space.fault(), "something is mapped where an area was freed");
 }
 
 class EveryProfile : public testing::TestWithParam<ArchProfile> {};
