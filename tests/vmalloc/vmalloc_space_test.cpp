@@ -276,12 +276,13 @@ TEST(VmallocAccess, OutsideOfEveryAreaNothingIsCopied) {
   EXPECT_EQ(on.space.to_page(on.space.layout().vmalloc.start), nullptr);
 }
 
-// What the space's own check is for: an area of two pages, whose tables are changed behind its back.
+// What the space's own check is for: an area of two pages, whose tables somebody else changes.
 class DamagedSpace : public testing::Test {
  protected:
   DamagedSpace() : at(on.space.vmalloc(Bytes{2 * kPage})) {}
   void map_at(VirtAddr where) {
-    EXPECT_TRUE(on.tables.map({where, where + kPageSize}, {Pfn{5000}, Prot::kKernel}).has_value());
+    const VirtRange page{where, where + kPageSize};
+    EXPECT_TRUE(on.tables.map(page, {Pfn{5000}, Prot::kKernel}).has_value());
   }
   SpaceOnMachine on;
   VirtAddr at;
