@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import malloc_figures
+import slab_figures
 
 PAIRS = 10_000
 BULK_PAGES = 20 * 1024
@@ -29,6 +30,7 @@ QUOTED = {
     "page.order9_pair": {LINUX: 9974, LLFREE: 252},
     "page.alloc_bulk_512": {LINUX: 65.4},
     "page.sizeof": {LINUX: 64},
+    **slab_figures.QUOTED,
 }
 # name: (at most, at least)
 GOALS = {
@@ -41,6 +43,7 @@ GOALS = {
     "page.sizeof": (32, None),
     "boot.1tib_seconds": (1, None),
     "boot.1tib_rss_mib": (64, None),
+    **slab_figures.GOALS,
     **malloc_figures.GOALS,
 }
 
@@ -122,6 +125,7 @@ def instructions(bench):
     bench.add("page.bulk1024", "instructions/page", each(counts["bulk1024"]),
               {"dpdk_mempool": each(dpdk["bulk1024"])} if dpdk else {})
     bench.add("page.alloc_bulk_512", "instructions/page", counts["alloc_bulk_512"] / 512)
+    slab_figures.measure(bench, pair(dpdk["order0_pair"]) if dpdk else None)
 
 
 def tlb(bench):
@@ -182,7 +186,7 @@ def boots(bench):
 
 
 def goal_text(name, value, peers):
-    if name in malloc_figures.AHEAD:
+    if name in malloc_figures.AHEAD + slab_figures.AHEAD:
         return "ahead" + ("" if value < min(peers.values()) else " MISSED")
     most, least = GOALS.get(name, (None, None))
     if most is not None:

@@ -1,4 +1,4 @@
-// Many objects at a time: the CPU's lock is taken once, and slabs are asked for all that is missing.
+// Many objects at a time: the CPU's lock is taken once, and slabs are asked for all that is left.
 #include "slab/kmem_cache.hpp"
 
 namespace quire {

@@ -9,7 +9,7 @@
 // Errors      Null when there is no memory; kZeroSize, which may be freed, for no bytes. What was
 //             never allocated is reported and left alone.
 // Cost        docs/PERFORMANCE.md: slab.kmalloc64_pair, where size and gfp are known to the
-//             compiler; 5 more where they are not.
+//             compiler; 21 more where they are not.
 // Source      Documentation/core-api/memory-allocation.rst; /proc/slabinfo of the running kernel.
 #pragma once
 
@@ -30,11 +30,10 @@ inline bool is_zero_size_or_null(const void* pointer) {
 }
 
 // 1 is 96, 2 is 192, others are 2^index; `size` is from 1 to kMaxKmallocCache.
+inline constexpr std::array<std::uint8_t, 24> kKmallocIndexTo192 = {
+    3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1, 7, 7, 7, 7, 2, 2, 2, 2, 2, 2, 2, 2};
 constexpr unsigned kmalloc_index(std::size_t size) {
-  if (size <= 8) return 3;
-  if (size > 64 && size <= 96) return 1;
-  if (size > 128 && size <= 192) return 2;
-  return fls(size - 1);
+  return size > 192 ? fls(size - 1) : kKmallocIndexTo192.data()[(size - 1) / 8];
 }
 constexpr std::size_t kmalloc_size(unsigned index) {
   return index == 1 ? 96 : index == 2 ? 192 : std::size_t{1} << index;

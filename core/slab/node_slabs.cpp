@@ -9,14 +9,11 @@ std::uint32_t NodeSlabs::take(const SlabObjects& objects, std::span<void*> out) 
   while (taken < out.size() && !partial.empty()) {
     const PageIndex index = partial.front();
     Page& head = objects.pages.at(index);
-    while (taken < out.size() && head.slab.inuse < head.slab.objects) {
-      void* const object = objects.take(head);
-      if (object == nullptr) [[unlikely]] {
-        broken = &head;
-        break;
-      }
-      out[taken++] = object;
-    }
+    const std::uint32_t free = head.slab.objects - head.slab.inuse;
+    const std::uint32_t got = objects.take(head, out.subspan(taken));
+    taken += got;
+    if (got < free && taken < out.size()) [[unlikely]]
+      broken = &head;
     if (head.slab.inuse < head.slab.objects) break;
     forget_free(objects, head);
   }

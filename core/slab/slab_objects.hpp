@@ -12,6 +12,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <span>
 
 #include "base/base.hpp"
 #include "memmap/memmap.hpp"
@@ -64,6 +65,36 @@ struct SlabObjects {
     else if (offset >= std::uint64_t{head.slab.objects} * layout.size) [[unlikely]]
       return abandon(head);
     return object;
+  }
+  // Takes as many as there are and `out` has room for; returns how many. Fewer than both: the list
+  // was broken.
+  std::uint32_t take(Page& head, std::span<void*> out) const {
+    std::byte* const first = start(head);
+    const std::uint64_t end = std::uint64_t{head.slab.objects} * layout.size;
+    const auto wanted = static_cast<std::uint32_t>(
+        min_of<std::size_t>(out.size(), head.slab.objects - head.slab.inuse));
+    void** const objects = out.data();
+    std::uint32_t taken = 0;
+    std::uint32_t free = head.slab.free;
+    while (taken < wanted && free != Page::kNoObject) {
+      void* const object = first + free;
+      objects[taken++] = object;
+      void* const next = link(object);
+      const auto offset = static_cast<std::uint64_t>(static_cast<std::byte*>(next) - first);
+      free = static_cast<std::uint32_t>(offset);
+      if (offset >= end) [[unlikely]] {
+        free = Page::kNoObject;
+        if (next == nullptr) break;
+        abandon(head);
+        return taken - 1;  // what held the link is not to be trusted
+      }
+    }
+    std::byte* fresh = first + std::uint64_t{head.carved} * layout.size + layout.red_left_pad;
+    head.carved += wanted - taken;
+    for (; taken < wanted; fresh += layout.size) objects[taken++] = fresh;
+    head.slab.free = free;
+    head.slab.inuse = static_cast<std::uint16_t>(head.slab.inuse + wanted);
+    return wanted;
   }
   // `object` lies in the slab and is in use.
   void put(Page& head, void* object) const {
