@@ -211,6 +211,13 @@ void Tlb::flush(TlbBatch& batch) {
   if (open_.fetch_sub(1) == 1) closed_.store(given);
 }
 
+void Tlb::flush_batched(TlbMm& mm) {
+  const TlbMm::Batched batched = mm.batched();
+  if (!active() || batched.ticket <= closed_.load()) return;
+  flush_mm(mm);
+  mm.forget_batched(batched);
+}
+
 // Asked by checks ---------------------------------------------------------------------------------
 
 Tlb::Loaded Tlb::loaded(CpuId id) const {

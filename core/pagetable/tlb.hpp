@@ -67,6 +67,9 @@ class Tlb {
   // Puts the flush of all of `mm` off until flush(batch).
   void add(TlbBatch& batch, TlbMm& mm);
   void flush(TlbBatch& batch);
+  // Does now what batches have put off of `mm`: for whoever relies on cleared entries being
+  // forgotten (flush_tlb_batched_pending).
+  void flush_batched(TlbMm& mm);
 
   // No task uses `mm` any more: CPUs that still have it loaded lazily let go of it.
   void leave(TlbMm& mm);

@@ -91,6 +91,8 @@ class TlbMm {
     batched_ticket_.store(batched.ticket, std::memory_order_relaxed);
     batched_generation_.store(batched.generation, std::memory_order_relaxed);
   }
+  // Unless another batch has come since.
+  void forget_batched(Batched done) { batched_ticket_.compare_exchange_strong(done.ticket, 0); }
   [[nodiscard]] Batched batched() const {
     return {batched_ticket_.load(std::memory_order_relaxed),
             batched_generation_.load(std::memory_order_relaxed)};

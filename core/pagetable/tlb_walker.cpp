@@ -84,8 +84,9 @@ std::byte* PagingWalker::content(Pfn frame) const {
 }
 
 void KernelFlushSink::flush(const Gone& gone) {
-  // Freed tables may be cached as such, for whatever address they mapped.
-  if (gone.tables_too)
+  // Freed tables may be cached as such, for whatever address they mapped; and who caches a
+  // program's tables under which number is not known here.
+  if (gone.tables_too || gone.tables.is_user())
     tlb_.flush_all();
   else
     tlb_.flush_kernel_range(gone.range);

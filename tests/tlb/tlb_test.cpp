@@ -245,6 +245,19 @@ TEST_F(TlbTest, AFlushOfAPageAfterABatchTakesWhatTheBatchPutOffToo) {
   tlb.flush(batch);
 }
 
+TEST_F(TlbTest, WhatBatchesHavePutOffOfAnAddressSpaceCanBeDoneAtOnceAndOnce) {
+  TlbBatch batch = world.make_batch();
+  tlb.flush_batched(mm);
+  EXPECT_EQ(count(VmEvent::kNrTlbRemoteFlush), 0u);
+  world.tables.unmap(mm.root(), kPage);
+  tlb.add(batch, mm);
+  tlb.flush_batched(mm);
+  EXPECT_EQ(world.read(kPage), nullptr);
+  tlb.flush_batched(mm);
+  EXPECT_EQ(count(VmEvent::kNrTlbRemoteFlush), 1u);
+  tlb.flush(batch);
+}
+
 TEST_F(TlbTest, AnEmptyBatchFlushesNothing) {
   TlbBatch batch = world.make_batch();
   tlb.flush(batch);
@@ -263,6 +276,8 @@ TEST(TlbWithoutHardware, EveryCallIsNothing) {
   tlb.flush_kernel_range({kKernelPage, kKernelPage + kPageSize});
   tlb.add(batch, mm);
   tlb.flush(batch);
+  tlb.flush_batched(mm);
+  tlb.flush_kernel_page_here(kKernelPage);
   tlb.leave(mm);
   EXPECT_FALSE(tlb.active());
   EXPECT_EQ(mm.generation(), 1u);
