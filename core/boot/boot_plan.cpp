@@ -43,6 +43,7 @@ Result<void> BootPlan::run(const MachineSpec& spec) {
   QUIRE_TRY(read_firmware_map(spec));
   QUIRE_TRY(settle_firmware_map(spec.arch));
   QUIRE_TRY(find_memory(spec));
+  QUIRE_TRY(map_directly(spec));
   QUIRE_TRY(find_nodes(spec));
   QUIRE_TRY(size_zones(spec));
   QUIRE_TRY(take_kernel_memory(spec));
@@ -126,6 +127,14 @@ Result<void> BootPlan::find_memory(const MachineSpec& spec) {
   return {};
 }
 
+Result<void> BootPlan::map_directly(const MachineSpec& spec) {
+  const Pfn end = spec.arch == ArchProfile::kX86_32 ? max_low_pfn_ : max_pfn_;
+  const DirectMapSources sources{spec, options_, max_pfn_, end};
+  QUIRE_TRY_ASSIGN(plan, plan_direct_map(sources, memblock_, arena_, host_));
+  direct_map_ = plan;
+  return {};
+}
+
 Result<void> BootPlan::find_nodes(const MachineSpec& spec) {
   QUIRE_TRY(numa_.init({spec, options_, max_pfn_}, memblock_, host_));
   if (options_.memblock_debug()) memblock_.dump(host_);
@@ -150,6 +159,11 @@ Result<void> BootPlan::take_kernel_memory(const MachineSpec& spec) {
     QUIRE_TRY(reserve_to_match(sources, late_freed_, memblock_, host_));
   else
     QUIRE_TRY(reserve_tables(sources, memblock_, host_));
+  const Pfn low_end = spec.arch == ArchProfile::kX86_32 ? max_low_pfn_ : max_pfn_;
+  QUIRE_TRY_ASSIGN(tables, find_image_tables(
+                               {spec, direct_map_, late_freed_, low_end}, memblock_, arena_));
+  image_tables_ = tables;
+  kernel_image_ = kernel_extent(spec);
   if (options_.memblock_debug()) memblock_.dump(host_);
   return {};
 }

@@ -19,6 +19,7 @@
 
 #include "base/base.hpp"
 #include "boot/command_line.hpp"
+#include "boot/direct_map.hpp"
 #include "boot/firmware_map.hpp"
 #include "boot/layout.hpp"
 #include "boot/machine_spec.hpp"
@@ -45,6 +46,10 @@ class BootPlan {
   [[nodiscard]] const Layout& layout() const { return layout_; }
   [[nodiscard]] std::span<const ResourceRow> resources() const { return resources_; }
   [[nodiscard]] std::span<const LateFreed> late_freed() const { return late_freed_; }
+  // What the kernel maps at boot, and frames for the tables that its image has: the buffer's first.
+  [[nodiscard]] const DirectMap& direct_map() const { return direct_map_; }
+  [[nodiscard]] std::span<const Pfn> image_tables() const { return image_tables_; }
+  [[nodiscard]] PhysRange kernel_image() const { return kernel_image_; }
   // One past the last page of RAM, and past the last below 4 GiB (x86_32: of low memory).
   [[nodiscard]] Pfn max_pfn() const { return max_pfn_; }
   [[nodiscard]] Pfn max_low_pfn() const { return max_low_pfn_; }
@@ -81,6 +86,7 @@ class BootPlan {
   Result<void> read_firmware_map(const MachineSpec& spec);
   Result<void> settle_firmware_map(ArchProfile arch);
   Result<void> find_memory(const MachineSpec& spec);
+  Result<void> map_directly(const MachineSpec& spec);
   Result<void> find_nodes(const MachineSpec& spec);
   Result<void> size_zones(const MachineSpec& spec);
   Result<void> take_kernel_memory(const MachineSpec& spec);
@@ -91,6 +97,9 @@ class BootPlan {
   FirmwareMap map_;
   Memblock memblock_;
   NumaInfo numa_;
+  DirectMap direct_map_;
+  std::span<const Pfn> image_tables_;
+  PhysRange kernel_image_{};
   Layout layout_;
   std::span<const ResourceRow> resources_;
   std::span<const LateFreed> late_freed_;

@@ -35,7 +35,6 @@ class KernelUse {
       : sources_(sources), memblock_(memblock), host_(host) {}
 
   Result<void> take() {
-    take_page_tables();
     take_node_data();
     QUIRE_TRY(take_memory_map());
     take_small_tables();
@@ -53,16 +52,6 @@ class KernelUse {
   }
   [[nodiscard]] PhysAddr end_of_ram() const { return address_of(sources_.layout.max_pfn); }
   [[nodiscard]] bool is_64_bit() const { return sources_.spec.arch != ArchProfile::kX86_32; }
-
-  // The direct map needs a table a GiB. There are some in the kernel image; of the others some are
-  // needed in any case, the higher RAM reaches the more.
-  void take_page_tables() {
-    constexpr std::uint64_t kInImage = 12;
-    const std::uint64_t tables = size_of(sources_.layout.present) / gib(1);
-    std::uint64_t least = end_of_ram() > PhysAddr{0} + gib(2) ? 1 : 0;
-    if (end_of_ram() > kDma32End) least = 3;
-    take_pages(max_of(least, tables - min_of(tables, kInImage)));
-  }
 
   void take_node_data() {
     const unsigned nodes = sources_.numa.distance_table_nodes();

@@ -98,6 +98,7 @@ struct MachineSpec {
   std::span<const std::uint8_t> distances;  // SLIT rows, nodes x nodes; empty: 10 and 20
   std::span<const KernelRange> kernel_image;
   PhysRange initrd{};
+  bool gib_pages = false;                   // the CPUs map 1 GiB by one entry (pdpe1gb)
   std::string_view command_line;
   std::span<const SysctlSetting> sysctl;    // applied when booted, in order
   std::span<const ManagedPages> managed;

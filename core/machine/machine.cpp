@@ -53,11 +53,13 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   plan_ = plan;
   QUIRE_TRY(make_memory_map(spec));
   QUIRE_TRY(map_frames());
+  QUIRE_TRY(make_page_tables(spec.arch));
   QUIRE_TRY(nodes_.init(arena_, spec.arch, plan->numa(), plan->layout()));
   QUIRE_TRY(bring_up_cpus());
   // Before the allocator, which asks it once.
   debug_.init(switched_profile(spec, plan->command_line()));
   pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
+  kernel_tables_->attach(*pages_);
 
   const OnCpu boot_cpu(cpus_.front());
   QUIRE_TRY(make_zonelists());
@@ -103,6 +105,13 @@ Result<void> Machine::map_frames() {
     }
   }
   return {};
+}
+
+Result<void> Machine::make_page_tables(ArchProfile arch) {
+  const RamEnds ends{plan_->max_pfn(), pfn_down(plan_->direct_map().end)};
+  figures_.gib_pages = plan_->direct_map().gib_pages;
+  kernel_tables_.emplace(make_address_space(arch, ends), map_, figures_.direct_map);
+  return kernel_tables_->boot(*plan_);
 }
 
 Result<void> Machine::bring_up_cpus() {

@@ -18,6 +18,7 @@
 #include "machine/hotplug.hpp"
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
+#include "pagetable/pagetable.hpp"
 #include "procfs/procfs.hpp"
 #include "slab/slab.hpp"
 #include "zone/zone.hpp"
@@ -43,6 +44,8 @@ class Machine {
   [[nodiscard]] const BootPlan& plan() const { return *plan_; }
   [[nodiscard]] Tunables& tunables() { return tunables_; }
   [[nodiscard]] Host& host() const { return host_; }
+  // The kernel's own page tables and address space.
+  [[nodiscard]] KernelTables& kernel_tables() { return *kernel_tables_; }
   // Memory that comes and goes.
   [[nodiscard]] Hotplug& hotplug() { return *hotplug_; }
   // Every /proc and /sys file, to read and to write.
@@ -55,6 +58,7 @@ class Machine {
  private:
   Result<void> make_memory_map(const MachineSpec& spec);
   Result<void> map_frames();
+  Result<void> make_page_tables(ArchProfile arch);
   Result<void> bring_up_cpus();
   Result<void> make_zonelists();
   void release_free_pages();
@@ -82,6 +86,7 @@ class Machine {
   std::optional<Sysctls> sysctls_;
   std::optional<Knobs> knobs_;
   MemoryFigures figures_;
+  std::optional<KernelTables> kernel_tables_;
   std::optional<Hotplug> hotplug_;
   std::optional<ProcSources> proc_sources_;
 };

@@ -14,7 +14,7 @@ AddressSpace make_64() {
   AddressSpace space;
   space.kernel_text = from(0xffff'ffff'8000'0000, gib(1));
   space.modules = {VirtAddr{0xffff'ffff'c000'0000}, VirtAddr{0xffff'ffff'ff00'0000}};
-  space.fixmap = {VirtAddr{0xffff'ffff'ff20'0000}, VirtAddr{0xffff'ffff'ff7f'f000}};
+  space.fixmap = {VirtAddr{0xffff'ffff'ff40'0000}, VirtAddr{0xffff'ffff'ff7f'f000}};
   return space;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "memmap/memmap.hpp"
 #include "pagetable/format.hpp"
 
 namespace quire {

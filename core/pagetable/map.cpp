@@ -4,27 +4,26 @@
 namespace quire {
 namespace {
 
-// How many entries from the first on were written before one that was not empty.
-template <class Word>
-unsigned fill_row(Word* entry, unsigned count, Word value) {
-  for (unsigned i = 0; i < count; ++i) {
-    if (__atomic_load_n(entry + i, __ATOMIC_RELAXED) != 0) return i;
-    __atomic_store_n(entry + i, value, __ATOMIC_RELAXED);
-    value += static_cast<Word>(kPageSize.raw());
-  }
-  return count;
-}
-
 struct Row {
   const PagingFormat& format;
   EntrySlot slot;
 };
 
+// How many entries from the first on were written before one that was not empty.
+template <class Word>
+unsigned fill_row(const Row& row, unsigned count, Word value) {
+  Word* const entry = words_of<Word>(row.slot.table) + row.slot.index;
+  const auto step = static_cast<Word>(row.format.at(row.slot.level).size().raw());
+  for (unsigned i = 0; i < count; ++i, value += step) {
+    if (__atomic_load_n(entry + i, __ATOMIC_RELAXED) != 0) return i;
+    __atomic_store_n(entry + i, value, __ATOMIC_RELAXED);
+  }
+  return count;
+}
+
 unsigned fill(const Row& row, unsigned count, Entry first) {
-  if (row.format.entry_bytes == sizeof(std::uint64_t))
-    return fill_row(words_of<std::uint64_t>(row.slot.table) + row.slot.index, count, first.raw());
-  return fill_row(words_of<std::uint32_t>(row.slot.table) + row.slot.index, count,
-                  static_cast<std::uint32_t>(first.raw()));
+  if (row.format.entry_bytes == sizeof(std::uint64_t)) return fill_row(row, count, first.raw());
+  return fill_row(row, count, static_cast<std::uint32_t>(first.raw()));
 }
 
 // How many of them were not empty. The processor may note an access until the very moment.
@@ -57,27 +56,19 @@ PageLevel PageTables::largest_at(VirtRange rest, const Mapping& mapping) const {
   return PageLevel::kPte;
 }
 
-// Maps the first of `rest`: a large page, or all of a table's entries that are wanted. Where that
-// ends.
+// Maps the first of `rest`: all entries of a table that are wanted. Where that ends.
 Result<VirtAddr> PageTables::map_step(VirtRange rest, const Mapping& mapping) {
   const PageLevel level = largest_at(rest, mapping);
   QUIRE_TRY_ASSIGN(slot, make_slot(rest.start, level));
   const LevelFormat& of = format().at(level);
   const Entry first = format().leaf_entry(level, mapping.first, mapping.prot);
-  if (level != PageLevel::kPte) {
-    Entry there;
-    if (!replace_entry(format(), slot, there, first)) return Errno::kExists;
-    parts_.frames.count_entries(slot.page, 1);
-    count_leaves(rest.start, level, 1);
-    return rest.start + of.size();
-  }
   const auto count = static_cast<unsigned>(
-      min_of<std::uint64_t>(of.entries() - slot.index, rest.length() / kPageSize));
+      min_of<std::uint64_t>(of.entries() - slot.index, rest.length() / of.size()));
   const unsigned filled = fill({format(), slot}, count, first);
+  if (filled == 0) return Errno::kExists;
   parts_.frames.count_entries(slot.page, static_cast<std::int32_t>(filled));
   count_leaves(rest.start, level, filled);
-  if (filled != count && filled == 0) return Errno::kExists;
-  return rest.start + kPageSize * filled;
+  return rest.start + of.size() * filled;
 }
 
 Result<void> PageTables::map(VirtRange range, const Mapping& mapping) {

@@ -9,14 +9,15 @@ Result<void> PageTables::make_root() {
 }
 
 void PageTables::share(const PageTables& kernel, VirtAddr from) {
-  first_shared_ = format().at(format().root()).index(from);
-  EntrySlot theirs{kernel.parts_.frames.content(kernel.root_), 0, format().root(), kernel.root_};
-  EntrySlot ours{parts_.frames.content(root_), 0, format().root(), root_};
   const LevelFormat& top = format().at(format().root());
-  for (unsigned i = first_shared_; i < top.entries(); ++i) {
-    theirs.index = ours.index = i;
-    exchange_entry(format(), ours, kernel.load(theirs));
-  }
+  first_shared_ = top.index(from);
+  for (unsigned i = first_shared_; i < top.entries(); ++i)
+    share_entry(kernel, VirtAddr{std::uint64_t{i} << top.shift});
+}
+
+void PageTables::share_entry(const PageTables& kernel, VirtAddr at) {
+  const PageLevel top = format().root();
+  exchange_entry(format(), find_slot(at, top), kernel.load(kernel.find_slot(at, top)));
 }
 
 Result<void> PageTables::check(VirtRange range) const {
@@ -26,23 +27,6 @@ Result<void> PageTables::check(VirtRange range) const {
   const bool one_half = (range.start.raw() ^ last.raw()) >> (format().address_bits - 1) == 0;
   if (!whole || !one_half || !format().is_address(range.start)) return Errno::kInvalid;
   return {};
-}
-
-EntrySlot PageTables::child(const EntrySlot& slot, Entry entry, VirtAddr at) const {
-  const PageLevel level = below(slot.level);
-  const PageIndex page = parts_.frames.at(format().frame_of(slot.level, entry));
-  return {parts_.frames.content(page), format().at(level).index(at), level, page};
-}
-
-EntrySlot PageTables::find_slot(VirtAddr at, PageLevel down_to) const {
-  const PageLevel top = format().root();
-  EntrySlot slot{parts_.frames.content(root_), format().at(top).index(at), top, root_};
-  while (slot.level > down_to) {
-    const Entry entry = load(slot);
-    if (!entry.is_table(slot.level)) break;
-    slot = child(slot, entry, at);
-  }
-  return slot;
 }
 
 Result<EntrySlot> PageTables::make_slot(VirtAddr at, PageLevel level) {

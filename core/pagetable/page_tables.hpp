@@ -24,6 +24,7 @@
 #include "pagetable/entry_access.hpp"
 #include "pagetable/format.hpp"
 #include "pagetable/table_frames.hpp"
+#include "pagetable/table_reader.hpp"
 
 namespace quire {
 
@@ -47,20 +48,18 @@ class FlushSink {
   ~FlushSink() = default;
 };
 
-// One page of some size, and what may be done with it.
-struct Translation {
-  VirtAddr start;
-  Pfn frame;  // the first
-  PageLevel size{};
-  Prot prot{};
-
-  [[nodiscard]] Pfn frame_of(VirtAddr at) const { return frame + whole_pages(at - start); }
-};
-
-// How many pages of each size map what lies in `range`.
+// How many pages of each size map what lies in `range`, which begins and ends where tables do.
 struct LeafCounts {
+  const PagingFormat* format = &kFourLevels;
   VirtRange range{};
   std::array<std::atomic<std::uint64_t>, 3> pages{};
+
+  [[nodiscard]] std::uint64_t count(PageLevel level) const {
+    return pages.data()[index_of(level)].load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] Bytes mapped(PageLevel level) const {
+    return format->at(level).size() * count(level);
+  }
 };
 
 class PageTables {
@@ -82,10 +81,13 @@ class PageTables {
   void destroy();
   // From `from` on, addresses are mapped by the tables below `kernel`'s root, as they are now.
   void share(const PageTables& kernel, VirtAddr from);
+  // Takes over the entry of `kernel`'s root that maps `at`, which has come to be since.
+  void share_entry(const PageTables& kernel, VirtAddr at);
 
   [[nodiscard]] const PagingFormat& format() const { return parts_.format; }
   [[nodiscard]] Pfn root_frame() const { return parts_.frames.pfn_of(root_); }
   [[nodiscard]] PageIndex root() const { return root_; }
+  [[nodiscard]] TableReader reader() const { return {parts_.format, parts_.frames}; }
   [[nodiscard]] bool is_user() const { return parts_.user; }
   [[nodiscard]] TableFrames& frames() const { return parts_.frames; }
 
@@ -123,8 +125,10 @@ class PageTables {
 
   // The entry for `at` at `level`, with the tables above it made. kExists: within a larger page.
   Result<EntrySlot> make_slot(VirtAddr at, PageLevel level);
-  // The entry for `at`: of `down_to` or, where no table leads so far down, of a higher level.
-  [[nodiscard]] EntrySlot find_slot(VirtAddr at, PageLevel down_to = PageLevel::kPte) const;
+  // The entry for `at`, as TableReader finds it.
+  [[nodiscard]] EntrySlot find_slot(VirtAddr at, PageLevel down_to = PageLevel::kPte) const {
+    return reader().find(root_, at, down_to);
+  }
   [[nodiscard]] Entry load(const EntrySlot& slot) const { return load_entry(format(), slot); }
   // Writes an entry and keeps the books; what stood there before. No flush.
   Entry store(const EntrySlot& slot, Entry entry);
@@ -136,7 +140,9 @@ class PageTables {
 
  private:
   [[nodiscard]] Result<void> check(VirtRange range) const;
-  [[nodiscard]] EntrySlot child(const EntrySlot& slot, Entry entry, VirtAddr at) const;
+  [[nodiscard]] EntrySlot child(const EntrySlot& slot, Entry entry, VirtAddr at) const {
+    return reader().child(slot, entry, at);
+  }
   Result<Entry> make_table(const EntrySlot& slot, VirtAddr at);
   [[nodiscard]] PageLevel largest_at(VirtRange rest, const Mapping& mapping) const;
   Result<VirtAddr> map_step(VirtRange rest, const Mapping& mapping);

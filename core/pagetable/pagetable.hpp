@@ -4,8 +4,10 @@
 
 #include "pagetable/address_space.hpp"
 #include "pagetable/format.hpp"
+#include "pagetable/kernel_tables.hpp"
 #include "pagetable/page_tables.hpp"
 #include "pagetable/table_frames.hpp"
+#include "pagetable/table_reader.hpp"
 #include "pagetable/tlb.hpp"
 #include "pagetable/tlb_checker.hpp"
 #include "pagetable/tlb_cpu.hpp"

@@ -1,8 +1,8 @@
 // The frames that page tables lie in: pages of kind kPageTable, whose content is the table and
 // whose mapcount counts the entries in use.
 //
-// Ownership  A frame belongs to the tables that it was allocated for. Frames that boot has set
-//            aside are given out first and never go to the page allocator.
+// Ownership  A frame belongs to the tables that it was allocated for. Frames that boot has reserved
+//            are kept for further tables when theirs are gone.
 // Locking    Callers run on a CPU of the machine and hold no spinlock; once the page allocator is
 //            attached any CPU may call. Entry counts are atomic.
 // Errors     allocate(): kNoMemory.
@@ -23,12 +23,17 @@ class TableFrames {
  public:
   explicit TableFrames(MemoryMap& map) : map_(map) {}
 
-  // Until the page allocator is there, tables lie in these reserved frames, in this order.
-  void set_early(std::span<const Pfn> frames) { early_ = frames; }
-  [[nodiscard]] std::size_t early_left() const { return early_.size(); }
+  // Until the page allocator is there, tables lie in reserved frames, in this order; where
+  // DirectMap::kInBuffer stands, in the next of the buffer.
+  struct Early {
+    std::span<const Pfn> frames;
+    std::span<const Pfn> buffer;
+  };
+  void set_early(const Early& early) { early_ = early; }
   void attach(PageAllocator& pages) { pages_ = &pages; }
 
-  // A zeroed table. `counted`: in nr_page_table_pages, as those of processes are.
+  // A zeroed table. Reserved frames whose tables are gone come first. `counted`: in
+  // nr_page_table_pages, as those of processes are.
   Result<PageIndex> allocate(PageLevel level, bool counted);
   void free(PageIndex table, bool counted);
 
@@ -45,12 +50,18 @@ class TableFrames {
   }
 
  private:
-  Result<PageIndex> allocate_early();
+  // In Page::mapping of a reserved frame.
+  static constexpr std::uint64_t kReservedFrame = 1;
+
+  Result<PageIndex> take_early();
+  PageIndex take_spare() QUIRE_EXCLUDES(lock_);
   void count(const Page& table, std::int64_t change) const;
 
   MemoryMap& map_;
   PageAllocator* pages_ = nullptr;
-  std::span<const Pfn> early_;
+  Early early_;
+  SpinLock lock_{LockRank::kPageTable};
+  PageIndex spare_ QUIRE_GUARDED_BY(lock_) = PageIndex::kNone;  // linked by Page::next
 };
 
 }  // namespace quire

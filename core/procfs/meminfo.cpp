@@ -67,6 +67,14 @@ void show_virtual_rows(const ProcSources& from, MeminfoRows& rows) {
   rows.pages("Percpu", figures.percpu.raw());
 }
 
+void show_direct_map(const MemoryFigures& figures, MeminfoRows& rows) {
+  const LeafCounts& map = figures.direct_map;
+  const bool four_mib = map.format->at(PageLevel::kPmd).size() == mib(4);
+  rows.kib("DirectMap4k", map.mapped(PageLevel::kPte).raw() >> 10);
+  rows.kib(four_mib ? "DirectMap4M" : "DirectMap2M", map.mapped(PageLevel::kPmd).raw() >> 10);
+  if (figures.gib_pages) rows.kib("DirectMap1G", map.mapped(PageLevel::kPud).raw() >> 10);
+}
+
 }  // namespace
 
 void show_meminfo(const ProcSources& from, Text& out) {
@@ -87,10 +95,7 @@ void show_meminfo(const ProcSources& from, Text& out) {
     rows.huge(name, 0);
   rows.kib("Hugepagesize", kHugePageSize.raw() >> 10);
   rows.kib("Hugetlb", 0);
-  rows.kib("DirectMap4k", from.figures.direct_map_4k.raw() >> 10);
-  rows.kib("DirectMap2M", from.figures.direct_map_2m.raw() >> 10);
-  if (from.figures.direct_map_1g.has_value())
-    rows.kib("DirectMap1G", from.figures.direct_map_1g->raw() >> 10);
+  show_direct_map(from.figures, rows);
 }
 
 void show_node_meminfo(const ProcSources& from, const Node& node, Text& out) {

@@ -6,6 +6,7 @@
 #include "base/base.hpp"
 #include "boot/boot.hpp"
 #include "memmap/memmap.hpp"
+#include "pagetable/pagetable.hpp"
 #include "procfs/knobs.hpp"
 #include "procfs/memory_hotplug.hpp"
 #include "procfs/sysctls.hpp"
@@ -20,9 +21,8 @@ struct MemoryFigures {
   PageCount committed;       // Committed_AS
   PageCount vmalloc_used;
   PageCount percpu;          // all CPUs' per-CPU areas
-  Bytes direct_map_4k;       // how the direct map maps RAM, by size of page
-  Bytes direct_map_2m;
-  std::optional<Bytes> direct_map_1g;  // none: the CPUs know no such pages
+  LeafCounts direct_map;     // how the direct map maps RAM, by size of page
+  bool gib_pages = false;    // the CPUs have pages of 1 GiB
 };
 
 // Borrowed for the life of the ProcTree.

@@ -70,6 +70,7 @@ class Capture {
       for (const unsigned distance : row) distances.push_back(static_cast<std::uint8_t>(distance));
     builder.distances(distances).options(machine_["cmdline"]);
     describe_image(builder);
+    builder.spec.gib_pages = log_.find("Using GB pages for direct mapping") != std::string::npos;
   }
 
  private:

@@ -182,6 +182,25 @@ TEST_P(Captures, TheRowsOfIomemThatDescribeMemoryAreTheSame) {
   EXPECT_EQ(joined(ours), joined(theirs));
 }
 
+// Each frame that Linux allocated for a table of the direct map, in order (alloc_low_pages).
+TEST_P(Captures, TablesOfTheDirectMapLieInTheSameFrames) {
+  std::vector<std::uint64_t> theirs;
+  bool asked = false;
+  bool told = false;
+  for (const std::string& line : capture->log_lines()) {
+    unsigned long start = 0;
+    if (asked && std::sscanf(line.c_str(), "memblock_reserve: [0x%lx-", &start) == 1)
+      theirs.push_back(start);
+    asked = line.find("alloc_low_pages") != std::string::npos;
+    told = told || line.find("init_mem_mapping") != std::string::npos;
+  }
+  if (!told) GTEST_SKIP() << "recorded without memblock=debug";
+  std::vector<std::uint64_t> ours;
+  for (const Pfn table : plan->direct_map().tables)
+    if (table != DirectMap::kInBuffer) ours.push_back(address_of(table).raw());
+  EXPECT_EQ(ours, theirs);
+}
+
 TEST_P(Captures, WhatIsManagedWithoutBeingToldIsWithinOneInTenThousand) {
   if (recorded()["cmdline"].get<std::string>().find("hugepagesz=1G") != std::string::npos)
     GTEST_SKIP() << "gigantic pages taken at boot come with huge pages";

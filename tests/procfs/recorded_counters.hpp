@@ -95,9 +95,10 @@ inline void RecordedMachine::take_meminfo() {
   figures.committed = pages("Committed_AS:");
   figures.vmalloc_used = pages("VmallocUsed:");
   figures.percpu = pages("Percpu:");
-  figures.direct_map_4k = kib(numbers.at("DirectMap4k:"));
-  figures.direct_map_2m = kib(numbers.at("DirectMap2M:"));
-  if (numbers.contains("DirectMap1G:")) figures.direct_map_1g = kib(numbers.at("DirectMap1G:"));
+  figures.direct_map.pages[0] = numbers.at("DirectMap4k:") / 4;
+  figures.direct_map.pages[1] = numbers.at("DirectMap2M:") / 2048;
+  figures.gib_pages = numbers.contains("DirectMap1G:");
+  if (figures.gib_pages) figures.direct_map.pages[2] = numbers.at("DirectMap1G:") >> 20;
 }
 
 inline void RecordedMachine::take_node_meminfo(Node& node) {

@@ -31,6 +31,7 @@ struct Shape {
   MemoryModel model = MemoryModel::kSparse;
   ArchProfile arch = ArchProfile::kX86_64;
   bool affinity = true;
+  bool gib_pages = false;
 
   // One zone, DMA32, from 16 MiB on.
   struct Size {
@@ -156,6 +157,7 @@ class TestMachine {
     spec.distances = shape.distances;
     spec.command_line = shape.options;
     spec.profile = shape.profile;
+    spec.gib_pages = shape.gib_pages;
     return machine.boot(spec);
   }
 

@@ -66,6 +66,7 @@ class Parser {
       log_.command_line = std::string(trim(*rest));
       return;
     }
+    if (line.find("Using GB pages for direct mapping") != line.npos) log_.gib_pages = true;
     parse_cpus(line);
     parse_distances(line);
     parse_freed(line);

@@ -29,6 +29,7 @@ struct BootLog {
   std::optional<std::size_t> cpus;               // brought up, or else allowed less hot-plug
   std::optional<PhysRange> ramdisk;
   std::optional<Bytes> initrd_freed;
+  bool gib_pages = false;                        // used for the direct map
   FreedLate freed;
 };
 

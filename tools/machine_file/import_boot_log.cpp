@@ -17,6 +17,7 @@ Parsed<MachineFile> import_boot_log(std::string_view text, std::string_view file
   machine.distances = distances_of(log->distances, first_nodes(log->distances.size()));
   if (debian_kernel_fits(machine.firmware_map)) machine.kernel_image = debian_kernel_image();
   take_initrd(*log, machine);
+  machine.gib_pages = log->gib_pages;
   return checked(std::move(machine), file);
 }
 

@@ -161,6 +161,7 @@ class CaptureReader {
     std::erase_if(named, &ImageRange::freed);
     if (!log_.freed.initmem && sections == named) machine_.kernel_image = debian;
     take_initrd(log_, machine_);
+    machine_.gib_pages = log_.gib_pages;
   }
 
   void read_spec(const JsonField& spec) {

@@ -60,6 +60,7 @@ class HostReader {
     const auto words = split(flags, ' ');
     const bool has_la57 = std::ranges::find(words, "la57") != words.end();
     if (has_la57 && !four_levels) machine_.arch = ArchProfile::kX86_64La57;
+    machine_.gib_pages = std::ranges::find(words, "pdpe1gb") != words.end();
     if (zoneinfo_.find("zone  HighMem") != std::string::npos) machine_.arch = ArchProfile::kX86_32;
   }
 

@@ -56,6 +56,7 @@ MachineSpec MachineFile::spec() const {
   spec.affinity = affinity;
   spec.cpu_nodes = cpu_nodes;
   spec.distances = distances;
+  spec.gib_pages = gib_pages;
   spec.kernel_image = image_views_;
   spec.initrd = initrd;
   spec.command_line = command_line;
@@ -78,7 +79,8 @@ std::size_t MachineFile::node_count() const {
 bool MachineFile::operator==(const MachineFile& other) const {
   return name == other.name && arch == other.arch && memory_model == other.memory_model &&
          same(firmware_map, other.firmware_map) && same(affinity, other.affinity) &&
-         cpu_nodes == other.cpu_nodes && distances == other.distances &&
+         cpu_nodes == other.cpu_nodes && gib_pages == other.gib_pages &&
+         distances == other.distances &&
          kernel_image == other.kernel_image && initrd == other.initrd &&
          command_line == other.command_line && sysctl == other.sysctl &&
          same(managed, other.managed) && same(profile, other.profile) &&

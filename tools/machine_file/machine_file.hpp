@@ -80,6 +80,7 @@ class MachineFile {
   std::vector<FirmwareRange> firmware_map;
   std::vector<AffinityRange> affinity;
   std::vector<NodeId> cpu_nodes;  // the node of each CPU, by CPU number
+  bool gib_pages = false;  // CPUs have pages of 1 GiB (pdpe1gb)
   std::vector<std::uint8_t> distances;
   // The image is one reservation from its first byte to its last; freed ranges lie within it, and
   // may lie within a named section.

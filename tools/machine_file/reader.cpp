@@ -24,13 +24,22 @@ void read_identity(const TomlTable& root, MachineFile& machine) {
           .value_or(MemoryModel::kSparse);
 }
 
+void read_cpu(const TomlTable& root, MachineFile& machine) {
+  const auto cpu = root.table("cpu");
+  if (!cpu) return;
+  cpu->allow_only({"gib_pages"});
+  machine.gib_pages = cpu->flag("gib_pages").value_or(false);
+}
+
 Parsed<MachineFile> read_document(const toml::table& document, std::string_view file) {
   Problems problems{std::string(file)};
   const TomlTable root(document, "", problems);
-  root.allow_only({"name", "arch", "memory_model", "command_line", "ram", "cpus", "distances",
-                   "firmware", "affinity", "node", "kernel", "sysctl", "managed", "swap", "disk"});
+  root.allow_only({"name", "arch", "memory_model", "command_line", "ram", "cpus", "cpu",
+                   "distances", "firmware", "affinity", "node", "kernel", "sysctl", "managed",
+                   "swap", "disk"});
   MachineFile machine;
   read_identity(root, machine);
+  read_cpu(root, machine);
   read_memory(root, machine);
   if (!problems.any()) read_software(root, machine);
   return problems.instead_of(std::move(machine));

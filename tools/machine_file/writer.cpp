@@ -76,6 +76,7 @@ class Writer {
     write_identity();
     write_firmware();
     write_nodes();
+    if (machine_.gib_pages) line("\n[cpu]\ngib_pages = true");
     write_kernel();
     write_rest();
     return std::move(out_);

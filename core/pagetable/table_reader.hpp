@@ -1,0 +1,34 @@
+// Walking page tables of any format, as a processor does: from the frame of their root.
+//
+// Locking  None: entries are read whole, and tables are freed only where nobody can be.
+#pragma once
+
+#include "base/base.hpp"
+#include "pagetable/entry_access.hpp"
+#include "pagetable/format.hpp"
+#include "pagetable/table_frames.hpp"
+
+namespace quire {
+
+// One page of some size, and what may be done with it.
+struct Translation {
+  VirtAddr start;
+  Pfn frame;  // the first
+  PageLevel size{};
+  Prot prot{};
+
+  [[nodiscard]] Pfn frame_of(VirtAddr at) const { return frame + whole_pages(at - start); }
+};
+
+struct TableReader {
+  const PagingFormat& format;
+  const TableFrames& frames;
+
+  // The entry for `at`: of `down_to` or, where no table leads so far down, of a higher level.
+  [[nodiscard]] EntrySlot find(PageIndex root, VirtAddr at,
+                               PageLevel down_to = PageLevel::kPte) const;
+  // The slot for `at` in the table that `entry`, which stands in `slot`, names.
+  [[nodiscard]] EntrySlot child(const EntrySlot& slot, Entry entry, VirtAddr at) const;
+};
+
+}  // namespace quire
