@@ -27,6 +27,28 @@ endif()
 # Builds the tests and what they need; the legs of `make test` build just this.
 add_custom_target(tests)
 
+# On its own malloc where sanitizers do not bring theirs; and programs that know nothing of it.
+function(quire_malloc_tests target)
+  target_link_libraries(${target} PRIVATE quire_malloc_heap)
+  # Refused calls leave the block as it was, and bad ones are made on purpose.
+  target_compile_options(${target} PRIVATE
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-use-after-free> -fno-builtin-malloc -fno-builtin-free)
+  if(NOT TARGET quire_malloc)
+    target_compile_definitions(${target} PRIVATE QUIRE_PLAIN_MALLOC)
+    return()
+  endif()
+  target_link_libraries(${target} PRIVATE -Wl,--no-as-needed quire_malloc)
+  target_compile_definitions(${target} PRIVATE
+    QUIRE_MALLOC="$<TARGET_FILE:quire_malloc>")
+  foreach(program sqlite3 python3 sort g++ redis)
+    add_test(NAME malloc.${program}_gives_what_it_gives_on_its_own
+      COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/malloc/real_programs.py
+        --preload $<TARGET_FILE:quire_malloc> --stats ${program})
+    set_tests_properties(malloc.${program}_gives_what_it_gives_on_its_own PROPERTIES
+      TIMEOUT 600 LABELS malloc)
+  endforeach()
+endfunction()
+
 quire_folders(test_folders tests)
 foreach(folder IN LISTS test_folders)
   quire_sources(sources tests/${folder}/*_test.cpp)
@@ -43,6 +65,9 @@ foreach(folder IN LISTS test_folders)
   if(folder STREQUAL "api")
     target_link_libraries(${target} PRIVATE quire)
     target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/api/quire_c.c)
+  endif()
+  if(folder STREQUAL "malloc")
+    quire_malloc_tests(${target})
   endif()
   if(folder STREQUAL "cli")
     add_dependencies(${target} quire_cli)

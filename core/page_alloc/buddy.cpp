@@ -4,6 +4,8 @@ namespace quire {
 namespace {
 
 constexpr Order kLargest{Order::kMax};
+// run_blocks 1, refcount 0: nobody was told that the block is free (page_alloc/reporting.hpp).
+constexpr std::uint64_t kOneBlock = std::uint64_t{1} << 32;
 
 constexpr PageIndex buddy_of(PageIndex index, Order order) {
   return PageIndex{raw(index) ^ 1u << order.raw()};
@@ -22,7 +24,7 @@ void Buddy::add(Zone& zone, Block block, MigrateType type, ListEnd end) {
   Page& page = map_.at(block.index);
   page.word = PageWord(zone.page_bits, block.order, PageKind::kBuddy);
   page.list_type = type;
-  page.run_blocks = 1;
+  page.references = kOneBlock;
   FreeArea& area = zone.free_area[block.order.raw()];
   PageList& list = area.lists[quire::index_of(type)];
   if (end == ListEnd::kFront)

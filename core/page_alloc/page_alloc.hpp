@@ -8,3 +8,4 @@
 #include "page_alloc/image.hpp"
 #include "page_alloc/isolation.hpp"
 #include "page_alloc/page_allocator.hpp"
+#include "page_alloc/reporting.hpp"

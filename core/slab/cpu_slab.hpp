@@ -38,7 +38,7 @@ constexpr Bytes sheaf_size(std::uint32_t capacity) {
 
 // What hot paths see where there is nothing for them: no object, no room. Never written.
 inline constexpr Sheaf kNoSheaf{};
-inline Sheaf* no_sheaf() { return const_cast<Sheaf*>(&kNoSheaf); }
+constexpr Sheaf* no_sheaf() { return const_cast<Sheaf*>(&kNoSheaf); }
 
 // In Page::mapping of every page of a slab: which cache it is of, and of which node. A CPU whose
 // CpuSlab bears the same tag may keep the objects.

@@ -50,8 +50,8 @@ void KmemCache::drain_barn(NodeSlabs& node) {
   }
 }
 
-bool KmemCache::shrink() {
-  for (unsigned cpu = 0; cpu < parts_->nodes.cpu_count(); ++cpu)
+bool KmemCache::shrink(bool cpus_keep_theirs) {
+  for (unsigned cpu = 0; cpu < parts_->nodes.cpu_count() && !cpus_keep_theirs; ++cpu)
     drain_cpu(CpuId{static_cast<std::uint16_t>(cpu)});
   std::uint64_t slabs = 0;
   for (NodeSlabs& node : nodes_) {

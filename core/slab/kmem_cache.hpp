@@ -79,7 +79,7 @@ class KmemCache {
   void drain_cpu(CpuId cpu);
   // The same with every CPU and every barn; then empty slabs go to the page allocator.
   // Returns whether slabs remain.
-  bool shrink();
+  bool shrink(bool cpus_keep_theirs = false);
 
   [[nodiscard]] std::string_view name() const { return {name_.data(), name_length_}; }
   [[nodiscard]] const SlabLayout& layout() const { return objects_.layout; }

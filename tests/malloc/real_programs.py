@@ -87,7 +87,7 @@ class Runner:
         if preload and self.library:
             environment["LD_PRELOAD"] = self.library
             if self.wants_stats:
-                environment["QUIRE_MALLOC_STATS"] = "1"
+                environment["QUIRE_MALLOC_STATS"] = "-"
         return environment
 
     def output(self, command, preload, text=b""):

@@ -1,0 +1,40 @@
+#include "malloc/settings.hpp"
+
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
+#include "malloc/process_host.hpp"
+
+namespace quire::preload {
+namespace {
+
+unsigned shift_of(std::string_view unit) {
+  if (unit == "K" || unit == "k") return 10;
+  if (unit == "M" || unit == "m") return 20;
+  if (unit == "G" || unit == "g") return 30;
+  return unit.empty() ? 0 : 64;
+}
+
+std::size_t read_limit(std::string_view text) {
+  std::size_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const unsigned shift = shift_of({end, text.data() + text.size()});
+  if (error != std::errc{} || value == 0 || shift == 64 || value > SIZE_MAX >> shift) {
+    print_error("QUIRE_MALLOC_LIMIT is no number of bytes: there is no limit");
+    return SIZE_MAX;
+  }
+  return value << shift;
+}
+
+}  // namespace
+
+Settings Settings::from_environment() {
+  Settings settings;
+  const char* const limit = std::getenv("QUIRE_MALLOC_LIMIT");
+  if (limit != nullptr) settings.limit = read_limit(limit);
+  settings.stats = std::getenv("QUIRE_MALLOC_STATS");
+  return settings;
+}
+
+}  // namespace quire::preload
