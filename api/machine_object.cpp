@@ -35,7 +35,11 @@ std::optional<std::string> quire_machine::boot(const quire::machine_file::Machin
   if (const auto booted = machine->boot(spec); !booted.has_value())
     return std::string("the machine does not boot: ") + quire::name_of(booted.error());
   quire::CpuPool::Drain drain;
-  if (native) drain = [this](quire::CpuContext& cpu) { machine->pages().drain_cpu(cpu.cpu); };
+  if (native)
+    drain = [this](quire::CpuContext& cpu) {
+      machine->slabs().drain_cpu(cpu.cpu);
+      machine->pages().drain_cpu(cpu.cpu);
+    };
   pool.emplace(machine->cpus(), std::move(drain));
   return std::nullopt;
 }

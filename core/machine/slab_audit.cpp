@@ -23,9 +23,13 @@ Errno SlabAudit::broken(const KmemCache& cache, std::string_view what, std::uint
 }
 
 KmemCache* SlabAudit::owner_of(const Page& head) const {
-  const std::uint32_t place = SlabTag{head.mapping}.cpu_slab();
-  if (Bytes{place} + Bytes{sizeof(CpuSlab)} > parts_.nodes.percpu_areas().size()) return nullptr;
-  return percpu_at<CpuSlab>(parts_.nodes.percpu_area(CpuId{0}), place).cache;
+  KmemCache* owner = nullptr;
+  const auto look = [&](KmemCache& cache) {
+    if (cache.cpu_slab_offset() == SlabTag{head.mapping}.cpu_slab()) owner = &cache;
+  };
+  parts_.caches.for_each(look);
+  parts_.caches.for_each_of_sheaves(look);
+  return owner;
 }
 
 Result<void> SlabAudit::check_slab(Page& head) {
