@@ -6,8 +6,10 @@
 namespace quire {
 
 Result<void> Machine::audit(TextSink& report) {
-  return Audit({host_, map_, nodes_, tunables_, *plan_, *slabs_, debug_.bad_pages()}, report)
-      .run();
+  QUIRE_TRY(Audit({host_, map_, nodes_, tunables_, *plan_, *slabs_, debug_.bad_pages()}, report)
+                .run());
+  Text text(report);
+  return mmu_->audit(text);
 }
 
 Result<void> Audit::run() {

@@ -9,6 +9,8 @@
 //   slabs     machine/slab_audit.hpp
 //   rules     watermarks and protection follow from tunables, thresholds from those; zonelists
 //             name each populated zone once
+//   mmu       windows onto high memory are mapped as their books say; no CPU can use a stale
+//             translation (machine/mmu.hpp)
 //
 // Locking  Nobody uses the machine meanwhile. Locks are taken as their annotations ask.
 // Errors   kFault: the first thing that is wrong is in the sink, in plain words, a line. Pages in

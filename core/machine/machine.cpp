@@ -55,7 +55,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   QUIRE_TRY(map_frames());
   QUIRE_TRY(make_page_tables(spec.arch));
   QUIRE_TRY(nodes_.init(arena_, spec.arch, plan->numa(), plan->layout()));
-  QUIRE_TRY(bring_up_cpus());
+  QUIRE_TRY(bring_up_cpus(spec.tlb));
   // Before the allocator, which asks it once.
   debug_.init(switched_profile(spec, plan->command_line()));
   pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
@@ -114,7 +114,7 @@ Result<void> Machine::make_page_tables(ArchProfile arch) {
   return kernel_tables_->boot(*plan_);
 }
 
-Result<void> Machine::bring_up_cpus() {
+Result<void> Machine::bring_up_cpus(const TlbSpec& tlb) {
   QUIRE_TRY_ASSIGN(cpus, arena_.make_array<CpuContext>(nodes_.cpu_count()));
   cpus_ = cpus;
   for (unsigned i = 0; i < nodes_.cpu_count(); ++i) {
@@ -127,7 +127,8 @@ Result<void> Machine::bring_up_cpus() {
     cpu.node = nodes_.node_of(id);
     cpu.machine = this;
   }
-  return {};
+  mmu_.emplace(Mmu::Parts{host_, map_, *kernel_tables_});
+  return mmu_->init(arena_, cpus_, tlb);
 }
 
 Result<void> Machine::make_zonelists() {

@@ -16,6 +16,7 @@
 #include "boot/boot.hpp"
 #include "host/host.hpp"
 #include "machine/hotplug.hpp"
+#include "machine/mmu.hpp"
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
 #include "pagetable/pagetable.hpp"
@@ -46,6 +47,8 @@ class Machine {
   [[nodiscard]] Host& host() const { return host_; }
   // The kernel's own page tables and address space.
   [[nodiscard]] KernelTables& kernel_tables() { return *kernel_tables_; }
+  // Translation caches and windows onto high memory.
+  [[nodiscard]] Mmu& mmu() { return *mmu_; }
   // Memory that comes and goes.
   [[nodiscard]] Hotplug& hotplug() { return *hotplug_; }
   // Every /proc and /sys file, to read and to write.
@@ -59,7 +62,7 @@ class Machine {
   Result<void> make_memory_map(const MachineSpec& spec);
   Result<void> map_frames();
   Result<void> make_page_tables(ArchProfile arch);
-  Result<void> bring_up_cpus();
+  Result<void> bring_up_cpus(const TlbSpec& tlb);
   Result<void> make_zonelists();
   void release_free_pages();
   void size_reserves();
@@ -87,6 +90,7 @@ class Machine {
   std::optional<Knobs> knobs_;
   MemoryFigures figures_;
   std::optional<KernelTables> kernel_tables_;
+  std::optional<Mmu> mmu_;
   std::optional<Hotplug> hotplug_;
   std::optional<ProcSources> proc_sources_;
 };

@@ -32,6 +32,7 @@ struct Shape {
   ArchProfile arch = ArchProfile::kX86_64;
   bool affinity = true;
   bool gib_pages = false;
+  TlbSpec tlb{};
 
   // One zone, DMA32, from 16 MiB on.
   struct Size {
@@ -158,6 +159,7 @@ class TestMachine {
     spec.command_line = shape.options;
     spec.profile = shape.profile;
     spec.gib_pages = shape.gib_pages;
+    spec.tlb = shape.tlb;
     return machine.boot(spec);
   }
 
