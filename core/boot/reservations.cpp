@@ -122,6 +122,7 @@ Result<std::span<const LateFreed>> find_late_freed(const MachineSpec& spec,
   Collector collector(memblock, arena);
   for (const KernelRange& part : spec.kernel_image)
     if (part.freed) QUIRE_TRY(collector.add(whole_pages_of(part.range), part.name));
+  if (CommandLine(spec.command_line).has("retain_initrd")) return collector.finish();
   // Of an initrd that lies in the kernel image only what sticks out is its own.
   const PfnRange initrd = touched_pages(spec.initrd);
   const PfnRange image = touched_pages(kernel_extent(spec));

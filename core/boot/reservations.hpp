@@ -42,7 +42,8 @@ PhysRange kernel_extent(const MachineSpec& spec);
 // The first MiB, the kernel image from its first byte to its last, the initrd.
 Result<void> reserve_placed(const MachineSpec& spec, Memblock& memblock);
 
-// Which pages of the initrd and of freed kernel ranges will come free.
+// Which pages of the initrd and of freed kernel ranges will come free; with retain_initrd on the
+// command line none of the initrd.
 Result<std::span<const LateFreed>> find_late_freed(const MachineSpec& spec,
                                                    const Memblock& memblock, Arena& arena);
 

@@ -34,6 +34,14 @@ TEST(Reservations, InitSectionsAndInitrdComeFreeLate) {
   EXPECT_EQ(plan.late_freed()[1].name, "initrd");
 }
 
+TEST(Reservations, WithRetainInitrdTheInitrdStaysReserved) {
+  MachineBuilder machine;
+  const BootPlan& plan = **with_kernel(machine).options("retain_initrd").boot();
+  ASSERT_EQ(plan.late_freed().size(), 1U);
+  EXPECT_EQ(plan.late_freed()[0].name, "init");
+  EXPECT_TRUE(plan.memblock().is_reserved(Pfn{131072}));
+}
+
 TEST(Reservations, WhatIsFreedLateIsReservedNoMore) {
   MachineBuilder machine;
   BootPlan& plan = **with_kernel(machine).boot();
