@@ -93,6 +93,17 @@ TEST(BootProc, SaysWhichDirectoryCannotBeWritten) {
                               HasSubstr("Not a directory")));
 }
 
+TEST(BootProc, SaysWhichFileAFullDiskDidNotTake) {
+  const Scratch scratch;
+  const std::filesystem::path file = scratch.path() / "proc/zoneinfo";
+  create_directories(file.parent_path());
+  std::filesystem::create_symlink("/dev/full", file);
+  const Outcome boot =
+      quire("boot -q " + example("numa2") + " --proc " + scratch.path().string());
+  EXPECT_EQ(boot.status, 1);
+  EXPECT_EQ(boot.err, "quire: cannot write " + file.string() + ": No space left on device\n");
+}
+
 TEST(BootSet, WritesTunablesInOrderAndRecomputesWhatFollows) {
   const Scratch scratch;
   const Outcome boot = quire("boot -q " + example("numa2") +
