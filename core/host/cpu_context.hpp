@@ -4,8 +4,10 @@
 //            CPU, it alone writes the context.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/base.hpp"
 
@@ -23,9 +25,18 @@ class Task {
   static constexpr std::uint32_t kMemallocNoio = 0x00080000;  // nor __GFP_IO
   static constexpr std::uint32_t kMemallocPin = 0x10000000;   // its pages get pinned: not movable
 
-  std::uint32_t pid = 0;  // 0: a CPU's idle task
+  std::uint32_t pid = 0;   // 0: a CPU's idle task
+  std::uint32_t tgid = 0;  // the process that it is a thread of
   bool oom_victim = false;
   bool real_time = false;
+  static constexpr std::size_t kNameSize = 16;
+  std::array<char, kNameSize> comm{};  // its name in reports; the last byte is zero
+
+  [[nodiscard]] std::string_view name() const { return comm.data(); }
+  void set_name(std::string_view name) {
+    comm = {};
+    for (std::size_t i = 0; i < name.size() && i + 1 < kNameSize; ++i) comm[i] = name[i];
+  }
 
   [[nodiscard]] std::uint32_t flags() const { return flags_; }
   // memalloc_noio_save() and the like: sets `flags`; returns what to give back to restore().

@@ -93,6 +93,8 @@ Result<void> Hotplug::add_section(NodeId node, SectionId section) {
 
 void Hotplug::drop_sections(PfnRange range) {
   for_each_section(range, [&](SectionId s) {
+    PageOwners& owners = parts_.pages.debug().owners();
+    if (owners.on()) owners.forget_section(parts_.map.index_of(*parts_.map.page_of(start_of(s))));
     if (!parts_.map.remove_section(s).has_value()) QUIRE_PANIC("a section was not there");
   });
 }
@@ -154,10 +156,7 @@ Result<void> Hotplug::online_in_turn(PfnRange block, OnlineTo to) {
   grow(zone, block);
   for_each_section(block, [&](SectionId s) { parts_.map.home(s) = {true, false, id, zone.type}; });
   parts_.pages.release(zone, block);
-  if (first) {
-    zone.hooked = parts_.pages.debug().hooked();
-    rebuild_zonelists();
-  }
+  if (first) rebuild_zonelists();
   recompute();
   return {};
 }

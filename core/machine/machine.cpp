@@ -32,6 +32,7 @@ KernelProfile switched_profile(const MachineSpec& spec, const CommandLine& optio
   profile.init_on_alloc = switched(options, "init_on_alloc", profile.init_on_alloc);
   profile.init_on_free = switched(options, "init_on_free", profile.init_on_free);
   profile.page_poisoning = switched(options, "page_poison", profile.page_poisoning);
+  profile.page_owner = switched(options, "page_owner", profile.page_owner);
   return profile;
 }
 
@@ -42,6 +43,13 @@ ZoneType policy_zone(const Nodes& nodes) {
     if (zone.type != ZoneType::kMovable) highest = max_of(highest, zone.type);
   });
   return highest;
+}
+
+void name_idle_task(Task& task, unsigned cpu) {
+  char storage[16];
+  BufferSink name(storage, sizeof storage);
+  Text(name).str("swapper/").dec(cpu);
+  task.set_name(name.text());
 }
 
 std::uint32_t number(SectionId section) { return static_cast<std::uint32_t>(section); }
@@ -57,7 +65,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   QUIRE_TRY(nodes_.init(arena_, spec.arch, plan->numa(), plan->layout()));
   QUIRE_TRY(bring_up_cpus(spec.tlb));
   // Before the allocator, which asks it once.
-  debug_.init(switched_profile(spec, plan->command_line()));
+  QUIRE_TRY(debug_.init(switched_profile(spec, plan->command_line()), spec.arch, arena_));
   pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
   kernel_tables_->attach(*pages_);
 
@@ -122,6 +130,7 @@ Result<void> Machine::bring_up_cpus(const TlbSpec& tlb) {
     CpuContext& cpu = cpus_[i];
     cpu.percpu = nodes_.percpu_area(id);
     cpu.task = &cpu.idle_task;
+    name_idle_task(cpu.idle_task, i);
     cpu.host = &host_;
     cpu.cpu = id;
     cpu.node = nodes_.node_of(id);
@@ -135,7 +144,6 @@ Result<void> Machine::make_zonelists() {
   QUIRE_TRY(reserve_zonelists(nodes_, arena_));
   build_zonelists(nodes_, plan_->numa());
   QUIRE_TRY(pages_->reserve_routes(arena_));
-  nodes_.for_each_populated([&](Zone& zone) { zone.hooked = debug_.hooked(); });
   pages_->build_routes();
   for (const Node& node : nodes_.all()) {
     if (!node.online) continue;
@@ -204,6 +212,7 @@ void Machine::open_proc(const MachineSpec& spec) {
                                     .knobs = *knobs_,
                                     .figures = figures_,
                                     .memory_model = spec.memory_model,
+                                    .owners = debug_.owners().on() ? &debug_.owners() : nullptr,
                                     .debug_tlbflush = spec.profile.debug_tlbflush});
   const PageCount block = whole_pages(memory_block_size(*proc_sources_));
   hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_, block});

@@ -4,4 +4,5 @@
 #include "memmap/memory_map.hpp"
 #include "memmap/migrate_type.hpp"
 #include "memmap/page.hpp"
+#include "memmap/page_extension.hpp"
 #include "memmap/page_list.hpp"

@@ -9,10 +9,9 @@ PageAllocator::PageAllocator(const Parts& parts)
       nodes_(parts.nodes),
       debug_(parts.debug),
       helpers_(parts.helpers),
-      buddy_(parts.map),
+      buddy_(parts.map, parts.debug.trace()),
       mobility_(buddy_, parts.tunables),
       sets_(buddy_, mobility_),
-      plain_word_(parts.debug.hooked() ? ~0u : PageWord(0, Order{0}, PageKind::kInUse).raw()),
       array_(parts.map.array()),
       pageblocks_(parts.map.pageblocks()) {
   for (std::uint32_t bits = 0; bits < highest_zone_.size(); ++bits)
@@ -56,9 +55,15 @@ Result<void> PageAllocator::reserve_routes(Arena& arena) {
 }
 
 void PageAllocator::build_routes() {
+  plain_word_ = debug_.hooked() ? PerCpuEvents::kNoWord
+                                : PageWord(0, Order{0}, PageKind::kInUse).raw();
   for (unsigned cpu = 0; cpu < nodes_.cpu_count(); ++cpu)
     percpu_at<PerCpuEvents>(nodes_.percpu_area(CpuId{static_cast<std::uint16_t>(cpu)}), 0)
         .recent_word = PerCpuEvents::kNoWord;
+  nodes_.for_each_populated([&](Zone& zone) {
+    zone.hooked = debug_.hooked();
+    zone.refresh_fast_low();
+  });
   nowhere_.hooked = true;
   nowhere_.refresh_fast_low();
   for (const Node& node : nodes_.all()) {
@@ -97,7 +102,7 @@ Page* PageAllocator::allocate_block_fast(Gfp gfp, Order order, NodeId node) {
       set.lock.unlock();
     }
   }
-  return allocate_whole(gfp, order, node);
+  return allocate_whole(gfp, order, node, __builtin_return_address(0));
 }
 
 // What the shortest path could not do for want of a page at hand: fetches some from the set's list.
@@ -119,19 +124,22 @@ Page* PageAllocator::allocate_warm(Gfp gfp, NodeId node) {
       set.lock.unlock();
     }
   }
-  if (index == PageIndex::kNone) return allocate_whole(gfp, Order{0}, node);
+  if (index == PageIndex::kNone)
+    return allocate_whole(gfp, Order{0}, node, __builtin_return_address(0));
   Page& page = array_.at(index);
   page.references = 1;
   return &page;
 }
 
-Page* PageAllocator::allocate_whole(Gfp gfp, Order order, NodeId node) {
+Page* PageAllocator::allocate_whole(Gfp gfp, Order order, NodeId node, const void* caller) {
   AllocRequest request = prepare(gfp, order, node, kAllNodes);
+  request.caller = caller;
   return allocate_with(request);
 }
 
 Page* PageAllocator::allocate_from(NodeMask nodes, Gfp gfp, Order order, NodeId node) {
   AllocRequest request = prepare(gfp, order, node, nodes);
+  request.caller = __builtin_return_address(0);
   return allocate_with(request);
 }
 
@@ -157,8 +165,10 @@ AllocFlags PageAllocator::first_flags(const AllocRequest& request) const {
 }
 
 Page* PageAllocator::allocate_with(AllocRequest& request) {
-  if (Page* const page = get_page_from_freelist(request, first_flags(request))) return page;
-  return allocate_slow(request);
+  Page* page = get_page_from_freelist(request, first_flags(request));
+  if (page == nullptr) page = allocate_slow(request);
+  debug_.trace().allocated(page, request);
+  return page;
 }
 
 Page* PageAllocator::get_page_from_freelist(const AllocRequest& request, AllocFlags flags) {

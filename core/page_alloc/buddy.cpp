@@ -83,6 +83,7 @@ PageIndex Buddy::take(Zone& zone, Order order, MigrateType type) {
       add(zone, {after(head, std::uint64_t{1} << half), Order{half}}, type, ListEnd::kFront);
     }
     map_.at(head).word = PageWord(zone.page_bits, order, PageKind::kInterior);
+    if (trace_.on()) [[unlikely]] trace_.taken(head, order, type);
     return head;
   }
   return PageIndex::kNone;

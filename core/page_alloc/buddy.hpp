@@ -14,6 +14,7 @@
 
 #include "base/base.hpp"
 #include "memmap/memmap.hpp"
+#include "page_alloc/trace.hpp"
 #include "zone/zone.hpp"
 
 namespace quire {
@@ -27,7 +28,7 @@ class Buddy {
     Order order;
   };
 
-  explicit Buddy(MemoryMap& map) : map_(map) {}
+  Buddy(MemoryMap& map, const PageTrace& trace) : map_(map), trace_(trace) {}
 
   // Takes a block of exactly `order` from the smallest block on `type`'s lists that holds one;
   // what is left over goes to the front of the smaller lists. kNone when there is none.
@@ -67,6 +68,7 @@ class Buddy {
   }
 
   [[nodiscard]] MemoryMap& map() const { return map_; }
+  [[nodiscard]] const PageTrace& trace() const { return trace_; }
 
  private:
   void merge_and_add(Zone& zone, Block block, MigrateType type, const ListEnd* end)
@@ -80,6 +82,7 @@ class Buddy {
   [[nodiscard]] bool next_merge_likely(const Zone& zone, Block merged) const;
 
   MemoryMap& map_;
+  const PageTrace& trace_;
 };
 
 }  // namespace quire

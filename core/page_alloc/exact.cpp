@@ -21,7 +21,8 @@ Page* ExactPages::allocate(Gfp gfp, Bytes size, NodeId node) {
 
 // Past the CPU's set, and to the back: pages that nobody has used are not worth keeping at hand.
 void ExactPages::give_to_zone(Page& page) {
-  if (allocator_.debug().hooked()) allocator_.debug().before_free(page, Order{0});
+  if (allocator_.debug().hooked())
+    allocator_.debug().before_free(page, Order{0}, __builtin_return_address(0));
   std::byte* const area = Arch::current()->percpu;
   Zone& zone = allocator_.nodes().zone_of(page.word);
   const PageIndex index = allocator_.map().index_of(page);
@@ -55,6 +56,7 @@ Result<Page*> ExactPages::allocate_range(Zone& zone, PfnRange range, const Deman
 void ExactPages::hand_out(const Zone& zone, PfnRange range, Gfp gfp) {
   AllocRequest request;
   request.gfp = gfp;
+  request.caller = __builtin_return_address(0);
   for (Pfn pfn = range.start; pfn < range.end; ++pfn) {
     Page& page = *allocator_.map().page_of(pfn);
     page.word = PageWord(zone.page_bits, Order{0}, PageKind::kInUse);

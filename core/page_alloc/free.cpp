@@ -2,6 +2,16 @@
 #include "page_alloc/fast_path.hpp"
 
 namespace quire {
+namespace {
+
+// Whoever frees a page with one of these still uses it; the other flags go with the page.
+constexpr std::uint32_t kCheckedAtFree =
+    static_cast<std::uint32_t>(PageFlag::kLocked) | static_cast<std::uint32_t>(PageFlag::kLru) |
+    static_cast<std::uint32_t>(PageFlag::kActive) | static_cast<std::uint32_t>(PageFlag::kPrivate) |
+    static_cast<std::uint32_t>(PageFlag::kWriteback) |
+    static_cast<std::uint32_t>(PageFlag::kUnevictable);
+
+}  // namespace
 
 // A single page that the shortest path left: perhaps of another zone than the page before.
 void PageAllocator::free_elsewhere(Page& page) {
@@ -12,7 +22,7 @@ void PageAllocator::free_elsewhere(Page& page) {
     own.recent_word = word.raw();
     own.recent_set = &percpu_zone(area, word.zone()).pages;
   }
-  free_checked(page, Order{0});
+  free_checked(page, Order{0}, __builtin_return_address(0));
 }
 
 // What most blocks are: whole, with their last reference, and the CPU's set has room.
@@ -42,11 +52,11 @@ void PageAllocator::free_block_fast(Page& page, Order order) {
       set.lock.unlock();
     }
   }
-  free_checked(page, order);
+  free_checked(page, order, __builtin_return_address(0));
 }
 
 // References that others hold, bad states, hooks, full sets, orders that have no list.
-void PageAllocator::free_checked(Page& page, Order order) {
+void PageAllocator::free_checked(Page& page, Order order, const void* caller) {
   const PageWord word = page.word;
   const bool in_use = word.kind() == PageKind::kInUse || word.kind() == PageKind::kCompound;
   if (!in_use || page.refcount <= 0) {
@@ -58,14 +68,14 @@ void PageAllocator::free_checked(Page& page, Order order) {
     return;
   }
   if (--page.refcount > 0) {
-    if (word.kind() != PageKind::kCompound) free_all_but_first(page, order);
+    if (word.kind() != PageKind::kCompound) free_all_but_first(page, order, caller);
     return;
   }
-  free_block(page, order);
+  free_block(page, order, caller);
 }
 
 // Someone still holds a reference to a plain block, which is to its first page: the rest goes now.
-void PageAllocator::free_all_but_first(Page& page, Order order) {
+void PageAllocator::free_all_but_first(Page& page, Order order, const void* caller) {
   const PageWord word = page.word;
   page.set_word(PageWord(word.zone_bits(), Order{0}, word.kind()));
   for (unsigned o = order.raw(); o-- > 0;) {
@@ -73,19 +83,20 @@ void PageAllocator::free_all_but_first(Page& page, Order order) {
     part.set_word(PageWord(word.zone_bits(), Order{o}, word.kind()));
     part.mapcount = 0;
     part.mapping = 0;
-    free_block(part, Order{o});
+    free_block(part, Order{o}, caller);
   }
 }
 
 // The last reference is gone.
-void PageAllocator::free_block(Page& page, Order order) {
-  if (page.mapcount != 0 || page.mapping != 0 || (page.word.raw() & PageWord::kFlagMask) != 0) {
-    debug_.report_bad_page(page, page.mapping != 0    ? "non-NULL mapping"
-                                 : page.mapcount != 0 ? "nonzero mapcount"
-                                                      : "PAGE_FLAGS_CHECK_AT_FREE flag(s) set");
+void PageAllocator::free_block(Page& page, Order order, const void* caller) {
+  const bool flagged = (page.word.raw() & kCheckedAtFree) != 0;
+  if (page.mapcount != 0 || page.mapping != 0 || flagged) {
+    debug_.report_bad_page(page, flagged             ? "PAGE_FLAGS_CHECK_AT_FREE flag(s) set"
+                                 : page.mapping != 0 ? "non-NULL mapping"
+                                                     : "nonzero mapcount");
     return;
   }
-  if (debug_.hooked()) debug_.before_free(page, order);
+  if (debug_.hooked()) debug_.before_free(page, order, caller);
   Zone& zone = nodes_.zone_of(page.word);
   const PageIndex index = map_.index_of(page);
   const MigrateType type = map_.pageblock_type(index);
@@ -120,6 +131,7 @@ void PageAllocator::split(Page& page, Order order) {
   const std::uint32_t first = raw(map_.index_of(page));
   const std::uint32_t zone_bits = page.word.zone_bits();
   page.set_word(PageWord(zone_bits, Order{0}, PageKind::kInUse));
+  if (debug_.owners().on()) debug_.owners().note_split(map_.index_of(page), order);
   for (std::uint32_t i = 1; i < order.pages().raw(); ++i) {
     Page& single = map_.at(first + i);
     single.set_word(page.word);

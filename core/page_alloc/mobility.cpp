@@ -65,13 +65,18 @@ bool Mobility::steal(Zone& zone, const AllocRequest& request, AllocFlags flags) 
       o = wanted;
       while (!find_fallback(zone, Order{o}, request.type, found)) ++o;
     }
-    claim(zone, found, request.type, flags);
+    const PageIndex head = claim(zone, found, request.type, flags);
+    if (buddy_.trace().on()) [[unlikely]]
+      buddy_.trace().fell_back(
+          request, {head, found.order, found.type,
+                    buddy_.map().pageblock_type(head) == request.type});
     return true;
   }
   return false;
 }
 
-void Mobility::claim(Zone& zone, const Candidate& from, MigrateType start, AllocFlags flags) {
+PageIndex Mobility::claim(Zone& zone, const Candidate& from, MigrateType start,
+                          AllocFlags flags) {
   const PageIndex head = buddy_.front_block(zone, from.order, from.type);
   const bool highatomic = buddy_.map().pageblock_type(head) == kHighAtomic;
   if (!highatomic && from.order >= kPageblockOrder) {
@@ -80,9 +85,10 @@ void Mobility::claim(Zone& zone, const Candidate& from, MigrateType start, Alloc
   } else if (!highatomic) {
     if (boost_watermark(zone) && flags.has(AllocFlags::kKswapd))
       zone.set(ZoneFlag::kBoostedWatermark);
-    if (from.whole_block && claim_pageblock(zone, head, start)) return;
+    if (from.whole_block && claim_pageblock(zone, head, start)) return head;
   }
   buddy_.move(zone, head, start);
+  return head;
 }
 
 // Moves the pageblock's free pages to `start`, and makes the pageblock `start`'s when at least

@@ -56,7 +56,7 @@ class Mobility {
   bool find_fallback(const Zone& zone, Order order, MigrateType start, Candidate& found) const
       QUIRE_REQUIRES(zone.lock);
   [[nodiscard]] bool may_take_whole_block(Order order, MigrateType start) const;
-  void claim(Zone& zone, const Candidate& from, MigrateType start, AllocFlags flags)
+  PageIndex claim(Zone& zone, const Candidate& from, MigrateType start, AllocFlags flags)
       QUIRE_REQUIRES(zone.lock);
   bool claim_pageblock(Zone& zone, PageIndex head, MigrateType start) QUIRE_REQUIRES(zone.lock);
   bool boost_watermark(Zone& zone) QUIRE_REQUIRES(zone.lock);

@@ -8,4 +8,7 @@
 #include "page_alloc/image.hpp"
 #include "page_alloc/isolation.hpp"
 #include "page_alloc/page_allocator.hpp"
+#include "page_alloc/page_owner.hpp"
+#include "page_alloc/page_text.hpp"
 #include "page_alloc/reporting.hpp"
+#include "page_alloc/trace.hpp"

@@ -56,9 +56,17 @@ class PageAllocator {
   // The same where the CPU's own set has all of them at hand; false, and nothing done, elsewhere.
   [[nodiscard]] bool allocate_ready(Gfp gfp, NodeId node, std::span<Page*> pages);
 
-  // The shortest path looks zones up in a table: call after zonelists were (re)built.
+  // The shortest path looks zones up in a table, and leaves to longer ones what is hooked: call
+  // after zonelists were (re)built.
   Result<void> reserve_routes(Arena& arena);
   void build_routes();
+
+  // Tells `sink` what happens from now on; null: no longer. No other CPU allocates or frees
+  // meanwhile.
+  void listen(TraceSink* sink) {
+    debug_.trace().set_sink(sink);
+    build_routes();
+  }
 
   // Drops a reference; with the last one the block of 2^order pages is free.
   void free(Page& page, Order order);
@@ -103,7 +111,7 @@ class PageAllocator {
   [[nodiscard]] AllocRequest prepare(Gfp gfp, Order order, NodeId node, NodeMask nodes) const;
   Page* allocate_block_fast(Gfp gfp, Order order, NodeId node);
   Page* allocate_warm(Gfp gfp, NodeId node);
-  [[gnu::noinline]] Page* allocate_whole(Gfp gfp, Order order, NodeId node);
+  [[gnu::noinline]] Page* allocate_whole(Gfp gfp, Order order, NodeId node, const void* caller);
   Page* allocate_with(AllocRequest& request);
   Page* allocate_slow(AllocRequest& request);
   Page* get_page_from_freelist(const AllocRequest& request, AllocFlags flags);
@@ -118,9 +126,9 @@ class PageAllocator {
 
   void free_block_fast(Page& page, Order order);
   void free_elsewhere(Page& page);
-  void free_checked(Page& page, Order order);
-  void free_all_but_first(Page& page, Order order);
-  void free_block(Page& page, Order order);
+  void free_checked(Page& page, Order order, const void* caller);
+  void free_all_but_first(Page& page, Order order, const void* caller);
+  void free_block(Page& page, Order order, const void* caller);
   void free_to_zone(Zone& zone, PageIndex index, Order order);
 
   Host& host_;
@@ -135,7 +143,7 @@ class PageAllocator {
   Zone nowhere_;                             // the route of a request that no zone may serve
   // Hot paths' own copies of what does not change while the machine lives.
   Route* routes_ = nullptr;
-  std::uint32_t plain_word_;                 // of a page that the shortest path may take back
+  std::uint32_t plain_word_ = 0;             // of a page that the shortest path may take back
   PageArray array_;
   PageblockTypes pageblocks_;
 };

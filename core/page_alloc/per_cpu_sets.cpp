@@ -155,6 +155,7 @@ std::int32_t PerCpuSets::empty_list(const Set& set, unsigned index, std::int32_t
     mod_zone_state(set.area, set.zone, ZoneItem::kNrFreePages,
                    type == MigrateType::kIsolate ? 0 : pages_of(order));
     buddy_.free(set.zone, last, order, type);
+    if (buddy_.trace().on()) [[unlikely]] buddy_.trace().drained(last, order, type);
   }
   return count;
 }

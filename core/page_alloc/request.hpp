@@ -52,6 +52,7 @@ struct AllocRequest {
   const Zonelist* list = nullptr;
   const ZoneRef* preferred = nullptr;  // the first zone that may serve it; its zone may be null
   NodeMask nodes = kAllNodes;
+  const void* caller = nullptr;        // who asked, for page_owner
 
   [[nodiscard]] bool may_use(const ZoneRef& ref) const {
     return ref.type <= highest && (nodes >> index_of(ref.zone->node) & 1) != 0;

@@ -53,7 +53,7 @@ SlowPath::State SlowPath::step(State state) {
     case State::kDecide: return decide();
     case State::kKill: return kill();
     case State::kNoPage: return no_page();
-    case State::kFail: allocator_.debug_.report_failure(request_); return State::kDone;
+    case State::kFail: return fail();
     case State::kDone: break;
   }
   return State::kDone;
@@ -213,6 +213,11 @@ SlowPath::State SlowPath::no_page() {
   if (page_ != nullptr) return State::kDone;
   allocator_.host_.yield();
   return State::kWake;
+}
+
+SlowPath::State SlowPath::fail() {
+  allocator_.debug_.report_failure(request_, allocator_.nodes_);
+  return State::kDone;
 }
 
 Page* PageAllocator::allocate_slow(AllocRequest& request) { return SlowPath(*this, request).run(); }

@@ -34,6 +34,7 @@ class SlowPath {
   State decide();
   State kill();
   State no_page();
+  State fail();
 
   [[nodiscard]] bool costly() const { return request_.order > kCostlyOrder; }
   [[nodiscard]] bool may_reclaim() const { return any(request_.gfp & Gfp::kDirectReclaim); }

@@ -31,6 +31,7 @@ bool exists(const ProcSources& from, const FixedFile& file) {
   switch (file.needs) {
     case FileNeeds::kHighMemory: return from.nodes.arch() == ArchProfile::kX86_32;
     case FileNeeds::kMemoryBlocks: return memory_block_size(from) != Bytes{};
+    case FileNeeds::kPageOwner: return from.owners != nullptr;
     case FileNeeds::kNothing: break;
   }
   return true;

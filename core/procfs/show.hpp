@@ -16,6 +16,9 @@ void show_meminfo(const ProcSources& from, Text& out);
 void show_vmstat(const ProcSources& from, Text& out);
 void show_iomem(const ProcSources& from, Text& out);
 
+// /sys/kernel/debug/page_owner; page_owner is on.
+void show_page_owner(const ProcSources& from, Text& out);
+
 // /sys/devices/system/node and, for an online node, its directory.
 void show_online_nodes(const ProcSources& from, Text& out);
 void show_nodes_with_cpus(const ProcSources& from, Text& out);

@@ -6,6 +6,7 @@
 #include "base/base.hpp"
 #include "boot/boot.hpp"
 #include "memmap/memmap.hpp"
+#include "page_alloc/page_alloc.hpp"
 #include "pagetable/pagetable.hpp"
 #include "procfs/knobs.hpp"
 #include "procfs/memory_hotplug.hpp"
@@ -34,6 +35,7 @@ struct ProcSources {
   Knobs& knobs;
   const MemoryFigures& figures;
   MemoryModel memory_model = MemoryModel::kSparse;
+  const PageOwners* owners = nullptr;  // null: page_owner is off
   MemoryHotplug* hotplug = nullptr;  // null: memory blocks stay as they booted
   bool debug_tlbflush = false;   // vmstat has the nr_tlb_ rows
   bool under_hypervisor = true;  // as the recorded kernel ran; decides the size of memory blocks

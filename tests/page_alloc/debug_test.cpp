@@ -70,11 +70,38 @@ TEST_F(BadFrees, APageInPageTablesIsReportedAndLeaked) {
   expect_report("nonzero mapcount");
 }
 
-TEST_F(BadFrees, APageWithFlagsIsReportedAndLeaked) {
+TEST_F(BadFrees, APageThatIsStillUsedByItsFlagsIsReportedAndLeaked) {
   Page* const page = machine_.alloc(Gfp::kKernel, 0);
   page->word.set(PageFlag::kLocked);
   machine_.free(page, 0);
   expect_report("PAGE_FLAGS_CHECK_AT_FREE flag(s) set");
+}
+
+TEST_F(BadFrees, OtherFlagsGoWithThePage) {
+  for (const unsigned order : {0u, 4u}) {
+    Page* const page = machine_.alloc(Gfp::kKernel, order);
+    for (const PageFlag flag : {PageFlag::kReferenced, PageFlag::kUptodate, PageFlag::kDirty,
+                                PageFlag::kWorkingset, PageFlag::kSwapBacked, PageFlag::kReclaim})
+      page->word.set(flag);
+    machine_.free(page, order);
+    EXPECT_EQ(page->word.raw() & PageWord::kFlagMask, 0u);
+  }
+  EXPECT_EQ(machine_.pages().debug().bad_pages(), 0u);
+}
+
+TEST_F(BadFrees, SixtyAreToldInAMinuteAndTheRestCounted) {
+  const auto double_free = [&] {
+    Page* const page = machine_.alloc(Gfp::kKernel, 0);
+    machine_.free(page, 0);
+    machine_.free(page, 0);
+  };
+  for (unsigned i = 0; i < 70; ++i) double_free();
+  EXPECT_EQ(machine_.count_logged("BUG: Bad page state in process"), 60u);
+  EXPECT_EQ(machine_.pages().debug().bad_pages(), 70u);
+  machine_.host.run_for(60'000'000'000);
+  double_free();
+  EXPECT_TRUE(machine_.logged("BUG: Bad page state: 10 messages suppressed"));
+  EXPECT_EQ(machine_.count_logged("BUG: Bad page state in process"), 61u);
 }
 
 TEST(BadFreesDeathTest, WithPanicOnWarnTheMachineStops) {
@@ -86,30 +113,44 @@ TEST(BadFreesDeathTest, WithPanicOnWarnTheMachineStops) {
 
 TEST(Failures, AreReportedAsLinuxReportsThem) {
   TestMachine machine(Shape::one_zone({64, 1}));
+  while (machine.alloc(Gfp::kNoWait, 10) != nullptr) continue;
+  EXPECT_TRUE(machine.logged("swapper/0: page allocation failure: order:10, mode:0x800(GFP_NOWAIT),"
+                             " nodemask=(null),cpuset=/,mems_allowed=0"));
+  machine.host.run_for(10'000'000'000);
+  EXPECT_EQ(machine.pages().allocate_from(0b110100, Gfp::kKernel, Order{0}, node_id(0)), nullptr);
+  EXPECT_TRUE(machine.logged("order:0, mode:0xcc0(GFP_KERNEL), nodemask=2,4-5,cpuset=/"));
+}
+
+TEST(Failures, OfDmaRequestsAreNotToldWhereThereIsNoDmaMemory) {
+  TestMachine machine(Shape::one_zone({64, 1}));
   EXPECT_EQ(machine.alloc(Gfp::kDma | Gfp::kKernel, 2), nullptr);
-  EXPECT_TRUE(machine.logged(
-      "page allocation failure: order:2, mode:0xcc1(GFP_KERNEL|GFP_DMA), nodemask=(null)"));
-  EXPECT_EQ(machine.pages().allocate_from(0b100, Gfp::kKernel, Order{0}, node_id(0)), nullptr);
-  EXPECT_TRUE(machine.logged("order:0, mode:0xcc0(GFP_KERNEL), nodemask=0x4"));
+  EXPECT_FALSE(machine.logged("page allocation failure"));
 }
 
 TEST(Failures, AreSilentWithNoWarn) {
   TestMachine machine(Shape::one_zone({64, 1}));
-  EXPECT_EQ(machine.alloc(Gfp::kDma | Gfp::kNoWarn, 0), nullptr);
+  const auto nowhere = [&](Gfp gfp) {
+    return machine.pages().allocate_from(0b10, gfp, Order{0}, node_id(0));
+  };
+  EXPECT_EQ(nowhere(Gfp::kKernel | Gfp::kNoWarn), nullptr);
   EXPECT_FALSE(machine.logged("page allocation failure"));
+  EXPECT_EQ(nowhere(Gfp::kKernel), nullptr);
+  EXPECT_TRUE(machine.logged("page allocation failure"));
 }
 
-TEST(Failures, AreReportedTenTimesInFiveSeconds) {
+TEST(Failures, AreReportedOnceInTenSecondsAndTheOthersCounted) {
   TestMachine machine(Shape::one_zone({64, 1}));
   const auto fail = [&](unsigned times) {
-    for (unsigned i = 0; i < times; ++i) EXPECT_EQ(machine.alloc(Gfp::kDma, 0), nullptr);
+    for (unsigned i = 0; i < times; ++i)
+      EXPECT_EQ(machine.pages().allocate_from(0b10, Gfp::kKernel, Order{0}, node_id(0)), nullptr);
     return machine.count_logged("page allocation failure");
   };
-  EXPECT_EQ(fail(15), 10u);
-  machine.host.run_for(4'900'000'000);
-  EXPECT_EQ(fail(5), 10u);
+  EXPECT_EQ(fail(3), 1u);
+  machine.host.run_for(9'900'000'000);
+  EXPECT_EQ(fail(5), 1u);
   machine.host.run_for(200'000'000);
-  EXPECT_EQ(fail(5), 15u);
+  EXPECT_EQ(fail(5), 2u);
+  EXPECT_TRUE(machine.logged("warn_alloc: 7 callbacks suppressed"));
 }
 
 class Content : public testing::Test {

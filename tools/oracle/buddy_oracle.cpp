@@ -7,6 +7,7 @@
 #include "tools/oracle/booted_machine.hpp"
 #include "tools/oracle/buddy_state.hpp"
 #include "tools/oracle/packed_file.hpp"
+#include "tools/oracle/traced.hpp"
 
 namespace quire::oracle {
 namespace {
@@ -24,9 +25,16 @@ unsigned cpu_of(const BuddyLog& log) {
 
 class Replay {
  public:
-  Replay(const BuddyLog& log, Machine& machine, Comparison& comparison)
-      : log_(log), machine_(machine), comparison_(comparison),
-        node_{static_cast<std::uint16_t>(log.node)} {}
+  struct Parts {
+    const BuddyLog& log;
+    Machine& machine;
+    Comparison& comparison;
+    TraceSink* sink;
+  };
+  explicit Replay(const Parts& parts)
+      : log_(parts.log), machine_(parts.machine), comparison_(parts.comparison),
+        sink_(parts.sink),
+        node_{static_cast<std::uint16_t>(parts.log.node)} {}
 
   void run() {
     machine_.pages().mobility().set_grouping_disabled(log_.grouping_disabled);
@@ -35,10 +43,12 @@ class Replay {
     }
     compare_all(log_.before, "before the first operation: ");
     if (!comparison_.all_agree()) return;
+    machine_.pages().listen(sink_);
     for (const Operation& operation : log_.operations) {
       at_ = &operation;
       std::visit([&](const auto& what) { apply(what); }, operation.what);
     }
+    machine_.pages().listen(nullptr);
     compare_all(log_.after, "after the last operation: ");
   }
 
@@ -127,21 +137,23 @@ class Replay {
   const BuddyLog& log_;
   Machine& machine_;
   Comparison& comparison_;
+  TraceSink* const sink_;
   const NodeId node_;
   const Operation* at_ = nullptr;
   std::unordered_map<std::uint64_t, Page*> pages_;  // ours, by Linux's page frame number
 };
 
-std::filesystem::path machine_beside(const std::filesystem::path& log) {
+// The file beside NAME.log.gz that has another ending.
+std::filesystem::path beside(const std::filesystem::path& log, std::string_view ending) {
   std::string name = log.filename().string();
   for (const std::string_view end : {".gz", ".log"})
     if (name.ends_with(end)) name.resize(name.size() - end.size());
-  return log.parent_path() / (name + ".machine.json");
+  return log.parent_path() / name.append(ending);
 }
 
 }  // namespace
 
-Comparison replay(const BuddyLog& log, const machine_file::MachineFile& file) {
+Comparison replay(const BuddyLog& log, const machine_file::MachineFile& file, TraceSink* sink) {
   Comparison comparison;
   const auto booted = BootedMachine::boot(file, {});
   if (!booted) {
@@ -156,7 +168,7 @@ Comparison replay(const BuddyLog& log, const machine_file::MachineFile& file) {
     return comparison;
   }
   const OnCpu on_cpu(machine.cpus()[cpu]);
-  Replay(log, machine, comparison).run();
+  Replay({log, machine, comparison, sink}).run();
   return comparison;
 }
 
@@ -165,9 +177,16 @@ std::expected<Comparison, std::string> check_buddy_log(const std::filesystem::pa
   if (!text) return std::unexpected(text.error());
   const auto log = parse_buddy_log(*text);
   if (!log) return std::unexpected(fmt::format("{}: {}", path.string(), log.error()));
-  const auto machine = machine_file::from_capture(machine_beside(path));
+  const auto machine = machine_file::from_capture(beside(path, ".machine.json"));
   if (!machine) return std::unexpected(machine.error().text());
-  return replay(*log, *machine);
+  const auto trace_path = beside(path, ".trace.gz");
+  if (!std::filesystem::exists(trace_path)) return replay(*log, *machine);
+  const auto trace = read_packed(trace_path);
+  if (!trace) return std::unexpected(trace.error());
+  Traced traced;
+  Comparison comparison = replay(*log, *machine, &traced);
+  traced.compare_with(*trace, comparison);
+  return comparison;
 }
 
 }  // namespace quire::oracle

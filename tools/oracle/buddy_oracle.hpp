@@ -8,15 +8,19 @@
 #include <filesystem>
 #include <string>
 
+#include "page_alloc/page_alloc.hpp"
 #include "tools/machine_file/machine_file.hpp"
 #include "tools/oracle/buddy_log.hpp"
 #include "tools/oracle/comparison.hpp"
 
 namespace quire::oracle {
 
-Comparison replay(const BuddyLog& log, const machine_file::MachineFile& file);
+// What happens during the operations is told to `sink`, if there is one.
+Comparison replay(const BuddyLog& log, const machine_file::MachineFile& file,
+                  TraceSink* sink = nullptr);
 
-// NAME.log.gz (or NAME.log), with NAME.machine.json beside it.
+// NAME.log.gz (or NAME.log), with NAME.machine.json beside it. With NAME.trace.gz there too, each
+// event of the replay is compared.
 std::expected<Comparison, std::string> check_buddy_log(const std::filesystem::path& path);
 
 }  // namespace quire::oracle
