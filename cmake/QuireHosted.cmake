@@ -90,6 +90,7 @@ if(cli_sources)
     OUTPUT_NAME quire RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   target_include_directories(quire_cli PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_compile_options(quire_cli PRIVATE -mpopcnt ${quire_unmeasured})
+  target_compile_definitions(quire_cli PRIVATE QUIRE_LIBRARY_DIR="${CMAKE_INSTALL_LIBDIR}")
   target_link_libraries(quire_cli PRIVATE quire_flags CLI11::CLI11 fmt::fmt
     nlohmann_json::nlohmann_json ZLIB::ZLIB)
   quire_link_existing(quire_cli PRIVATE quire_oracle quire_machine_file ${quire_hosts} quire_core)

@@ -17,6 +17,9 @@ install(TARGETS ${exported} EXPORT quireTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT quireTargets NAMESPACE quire:: DESTINATION ${package_dir})
+if(TARGET quire_malloc)
+  install(TARGETS quire_malloc LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 if(TARGET quire_cli)
   install(TARGETS quire_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

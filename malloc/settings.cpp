@@ -4,10 +4,15 @@
 #include <cstdlib>
 #include <string_view>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "malloc/process_host.hpp"
 
 namespace quire::preload {
 namespace {
+
+constexpr int kHighFile = 100;  // out of the way of programs that count theirs
 
 unsigned shift_of(std::string_view unit) {
   if (unit == "K" || unit == "k") return 10;
@@ -34,6 +39,10 @@ Settings Settings::from_environment() {
   const char* const limit = std::getenv("QUIRE_MALLOC_LIMIT");
   if (limit != nullptr) settings.limit = read_limit(limit);
   settings.stats = std::getenv("QUIRE_MALLOC_STATS");
+  if (settings.stats != nullptr && std::string_view(settings.stats) == "-") {
+    const int copy = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, kHighFile);
+    if (copy >= 0) settings.errors = copy;
+  }
   return settings;
 }
 

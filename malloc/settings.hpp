@@ -14,6 +14,7 @@ namespace quire::preload {
 struct Settings {
   std::size_t limit = SIZE_MAX;
   const char* stats = nullptr;
+  int errors = 2;  // where standard error is, though the program should close its own at exit
 
   static Settings from_environment();
 };

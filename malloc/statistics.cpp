@@ -88,7 +88,7 @@ void print_statistics(Heap& heap) {
   const char* const path = heap.started() ? heap.settings().stats : nullptr;
   if (path == nullptr) return;
   const bool to_stderr = std::string_view(path) == "-";
-  const int file = to_stderr ? STDERR_FILENO
+  const int file = to_stderr ? heap.settings().errors
                              : ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0) return;
   FileSink sink(file);

@@ -9,6 +9,7 @@
 
 #include "tools/quire/boot_command.hpp"
 #include "tools/quire/import_command.hpp"
+#include "tools/quire/malloc_command.hpp"
 #include "tools/quire/oracle_command.hpp"
 
 namespace quire::tools {
@@ -28,6 +29,7 @@ int run(int argc, char** argv) {
   app.footer("\"quire COMMAND --help\" tells more about a command.");
   add_boot_command(app);
   add_import_command(app);
+  add_malloc_command(app);
   add_oracle_command(app);
   try {
     app.parse(argc, argv);
