@@ -27,20 +27,26 @@ std::size_t resident_bytes() {
   return resident * 4096;
 }
 
-// How many blocks there can be, written to; frees them.
+// How many blocks there can be, written to; frees them. They are linked through themselves, since
+// nothing else may ask for memory while there is none.
 std::size_t blocks_to_be_had(std::size_t size) {
-  std::vector<void*> blocks;
-  blocks.reserve(1 << 20);
-  for (;;) {
+  std::size_t count = 0;
+  void** newest = nullptr;
+  for (;; ++count) {
     errno = 0;
-    void* const block = std::malloc(size);
+    auto* const block = static_cast<void**>(std::malloc(size));
     if (block == nullptr) break;
     std::memset(block, 1, size);
-    blocks.push_back(block);
+    *block = newest;
+    newest = block;
   }
   if (errno != ENOMEM) std::abort();
-  for (void* const block : blocks) std::free(block);
-  return blocks.size();
+  while (newest != nullptr) {
+    void* const block = newest;
+    newest = static_cast<void**>(*newest);
+    std::free(block);
+  }
+  return count;
 }
 
 // Each part ends with 0 when all is well.
