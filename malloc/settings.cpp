@@ -2,11 +2,13 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "malloc/early.hpp"
 #include "malloc/process_host.hpp"
 
 namespace quire::preload {
@@ -32,13 +34,21 @@ std::size_t read_limit(std::string_view text) {
   return value << shift;
 }
 
+// A copy: programs write their title over their environment.
+const char* kept(const char* text) {
+  if (text == nullptr) return nullptr;
+  const std::size_t size = std::strlen(text) + 1;
+  void* const copy = EarlyMemory::allocate(size);
+  return copy == nullptr ? nullptr : static_cast<const char*>(std::memcpy(copy, text, size));
+}
+
 }  // namespace
 
 Settings Settings::from_environment() {
   Settings settings;
   const char* const limit = std::getenv("QUIRE_MALLOC_LIMIT");
   if (limit != nullptr) settings.limit = read_limit(limit);
-  settings.stats = std::getenv("QUIRE_MALLOC_STATS");
+  settings.stats = kept(std::getenv("QUIRE_MALLOC_STATS"));
   if (settings.stats != nullptr && std::string_view(settings.stats) == "-") {
     const int copy = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, kHighFile);
     if (copy >= 0) settings.errors = copy;
