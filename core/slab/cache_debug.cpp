@@ -41,12 +41,6 @@ void CacheDebug::tell_broken_list(KmemCache& cache, NodeSlabs& node, const void*
   reports.finish();
 }
 
-void CacheDebug::tell_double_free(KmemCache& cache, Page& head, void* object) {
-  BugReports& reports = cache.parts_->reports;
-  reports.object({cache.objects_, cache.name(), head, nullptr}, "Object already free", object);
-  reports.finish();
-}
-
 Result<void> CacheDebug::validate(KmemCache& cache) {
   if (!cache.debugged()) return Errno::kInvalid;
   for (NodeSlabs& node : cache.nodes_) {

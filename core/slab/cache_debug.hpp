@@ -19,9 +19,6 @@ struct CacheDebug {
   static void tell_broken_list(KmemCache& cache, NodeSlabs& node, const void* caller)
       QUIRE_REQUIRES(node.lock);
 
-  // Reports that an object of a cache that is not debugged is in its slab already, where it stays.
-  static void tell_double_free(KmemCache& cache, Page& head, void* object);
-
   // Looks at all objects of the slabs that nodes list. Errors: kInvalid, the cache is not debugged.
   static Result<void> validate(KmemCache& cache);
   // Lists what is in use in a cache that somebody wants destroyed.

@@ -176,20 +176,10 @@ void KmemCache::make_room(CpuSlab& slab, DeadSlabs& dead) {
     if (slab.main == nullptr) slab.main = std::exchange(slab.spare, nullptr);
   } else {
     Sheaf& sheaf = *slab.main;
-    for (std::uint64_t i = 0; i < sheaf.count; ++i) put_back(node, sheaf.objects()[i], dead);
+    for (std::uint64_t i = 0; i < sheaf.count; ++i)
+      node.put(objects_, objects_.head_of(sheaf.objects()[i]), sheaf.objects()[i], dead);
     sheaf.count = 0;
   }
-}
-
-// What was freed twice may be in its slab already, or the slab may be gone.
-void KmemCache::put_back(NodeSlabs& node, void* object, DeadSlabs& dead) {
-  const Page& page = page_of(object);
-  Page& head = objects_.head_of(object);
-  if (!page.word.is(PageKind::kSlab) || SlabTag{page.mapping}.cpu_slab() != cpu_slab_)
-    return report_no_slab(*this, nullptr);
-  if (head.slab.inuse == 0 || objects_.start(head) + head.slab.free == object)
-    return CacheDebug::tell_double_free(*this, head, object);
-  node.put(objects_, head, object, dead);
 }
 
 // Objects of any nodes, in runs of one node each.
@@ -197,13 +187,12 @@ void KmemCache::free_to_slabs(std::span<void* const> objects) {
   DeadSlabs dead;
   for (std::size_t i = 0; i < objects.size();) {
     const std::uint64_t tag = objects_.head_of(objects[i]).mapping;
-    // The slab of what was freed twice may be gone, and its tag with it.
-    const unsigned from = index_of(SlabTag{tag}.node());
-    NodeSlabs& node = nodes_[from < nodes_.size() ? from : 0];
+    NodeSlabs& node = nodes_[index_of(SlabTag{tag}.node())];
     const SpinGuard guard(node.lock);
     do {
-      if (objects_.head_of(objects[i]).mapping != tag) break;
-      put_back(node, objects[i], dead);
+      Page& head = objects_.head_of(objects[i]);
+      if (head.mapping != tag) break;
+      node.put(objects_, head, objects[i], dead);
     } while (++i < objects.size());
   }
   bury(dead);

@@ -77,7 +77,8 @@ class KmemCache {
 
   // Gives what a CPU keeps back to the slabs; any CPU may do that to any other.
   void drain_cpu(CpuId cpu);
-  // Every CPU, every barn; then empty slabs become pages. Returns whether slabs remain.
+  // The same with every CPU and every barn; then empty slabs go to the page allocator.
+  // Returns whether slabs remain.
   bool shrink(bool cpus_keep_theirs = false);
 
   [[nodiscard]] std::string_view name() const { return {name_.data(), name_length_}; }
@@ -136,7 +137,6 @@ class KmemCache {
   bool free_cached(CpuSlab& slab, void* object);
   bool free_to_sheaves(CpuSlab& slab, void* object, DeadSlabs& dead) QUIRE_REQUIRES(slab.lock);
   void make_room(CpuSlab& slab, DeadSlabs& dead) QUIRE_REQUIRES(slab.lock);
-  void put_back(NodeSlabs& node, void* object, DeadSlabs& dead) QUIRE_REQUIRES(node.lock);
   void free_to_slabs(std::span<void* const> objects);
   void bury(DeadSlabs& dead);
   void give_back(Page& head);

@@ -298,26 +298,6 @@ TEST(KmemCache, ALinkThatWasOverwrittenCostsTheSlabItsFreeObjectsOnly) {
   EXPECT_TRUE(audited(m.machine));
 }
 
-// Without debug flags only objects that lie in their slab are known to be free.
-TEST(KmemCache, AnObjectThatIsFreedTwiceGoesBackOnce) {
-  SlabMachine m;
-  for (const std::uint32_t capacity : {0u, 20u}) {
-    KmemCache& cache = m.cache({.size = 64}, {.sheaf_capacity = capacity, .min_partial = 0});
-    const std::vector<void*> objects = take(cache, 3);
-    cache.free(objects[0]);
-    cache.free(objects[0]);
-    cache.shrink();
-    EXPECT_TRUE(m.logged("Object already free")) << capacity;
-    EXPECT_TRUE(audited(m.machine)) << capacity;
-    cache.free(objects[1]);
-    cache.free(objects[2]);
-    cache.free(objects[2]);
-    cache.shrink();
-    EXPECT_EQ(slabs_of(cache), 0u) << capacity;
-    EXPECT_TRUE(audited(m.machine)) << capacity;
-  }
-}
-
 TEST(KmemCache, CountersFollowThePagesOfSlabs) {
   SlabMachine m;
   const Node& node = m.machine.nodes().node(node_id(0));
