@@ -192,7 +192,11 @@ Result<void> Machine::make_slab_caches(const MachineSpec& spec) {
   settings.sizing = slab_sizing(options, nodes_.cpu_count());
   settings.debug = SlubDebugOption(options, host_);
   settings.sizing.debug_may_grow = settings.debug.may_grow();
-  settings.merge = options.has("slab_merge") || options.has("slub_merge");
+  settings.merge = slab_merge(options);
+  const SlabSizing& sizing = settings.sizing;
+  LogLine(host_)->str("SLUB: HWalign=").dec(kCacheLine).str(", Order=").dec(sizing.min_order.raw())
+      .ch('-').dec(sizing.max_order.raw()).str(", MinObjects=").dec(sizing.min_objects)
+      .str(", CPUs=").dec(sizing.cpus).str(", Nodes=").dec(nodes_.all().size());
   slabs_.emplace(SlabParts{host_, map_, nodes_, *pages_, switched_profile(spec, options),
                            bug_reports_},
                  settings);
@@ -217,6 +221,7 @@ void Machine::open_proc(const MachineSpec& spec) {
   const PageCount block = whole_pages(memory_block_size(*proc_sources_));
   hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_, block});
   proc_sources_->hotplug = &*hotplug_;
+  proc_sources_->slabs = &*slabs_;
 }
 
 // sysctl.vm.swappiness=10: written when the boot is over; what is refused is told and passed over.

@@ -1,5 +1,7 @@
 #include "procfs/file_table.hpp"
 
+#include "procfs/slab_files.hpp"
+
 namespace quire {
 namespace {
 
@@ -14,6 +16,7 @@ constexpr FixedFile kFixedFiles[] = {
     {"proc/iomem", 0444, show_iomem, kNone},
     {"proc/meminfo", 0444, show_meminfo, kNone},
     {"proc/pagetypeinfo", 0400, show_pagetypeinfo, kNone},
+    {"proc/slabinfo", 0400, show_slabinfo, kNone, FileNeeds::kSlabCaches},
     {"proc/vmstat", 0444, show_vmstat, kNone},
     {"proc/zoneinfo", 0444, show_zoneinfo, kNone},
     {QUIRE_MEMORY "auto_online_blocks", 0644, nullptr, Knob::kAutoOnlineBlocks,

@@ -16,7 +16,13 @@ inline constexpr std::string_view kSysctlDirectory = "proc/sys/vm/";
 inline constexpr std::string_view kNodeDirectory = "sys/devices/system/node/node";
 inline constexpr std::string_view kBlockDirectory = "sys/devices/system/memory/memory";
 
-enum class FileNeeds : std::uint8_t { kNothing, kHighMemory, kMemoryBlocks, kPageOwner };
+enum class FileNeeds : std::uint8_t {
+  kNothing,
+  kHighMemory,
+  kMemoryBlocks,
+  kPageOwner,
+  kSlabCaches,
+};
 
 // A file has one of `show` and `knob`.
 struct FixedFile {

@@ -1,6 +1,7 @@
 #include "procfs/proc_tree.hpp"
 
 #include "procfs/file_table.hpp"
+#include "procfs/slab_files.hpp"
 
 namespace quire {
 namespace {
@@ -32,6 +33,7 @@ bool exists(const ProcSources& from, const FixedFile& file) {
     case FileNeeds::kHighMemory: return from.nodes.arch() == ArchProfile::kX86_32;
     case FileNeeds::kMemoryBlocks: return memory_block_size(from) != Bytes{};
     case FileNeeds::kPageOwner: return from.owners != nullptr;
+    case FileNeeds::kSlabCaches: return from.slabs != nullptr;
     case FileNeeds::kNothing: break;
   }
   return true;
@@ -80,6 +82,22 @@ std::optional<FileOfBlock> find_block_file(const ProcSources& from, std::string_
   return FileOfBlock{block, file};
 }
 
+// A file in the directory of a cache.
+struct FileOfSlab {
+  KmemCache* cache;
+  const SlabFile* file;
+};
+std::optional<FileOfSlab> find_slab_file(const ProcSources& from, std::string_view path) {
+  if (!take(path, kSlabDirectory)) return std::nullopt;
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  KmemCache* const cache = slab_directory(from, {path.data(), slash});
+  path.remove_prefix(slash + 1);
+  const SlabFile* const file = find_named(slab_files(), path);
+  if (cache == nullptr || file == nullptr) return std::nullopt;
+  return FileOfSlab{cache, file};
+}
+
 std::optional<Sysctl> find_sysctl(const ProcSources& from, std::string_view path) {
   if (!take(path, kSysctlDirectory)) return std::nullopt;
   return from.sysctls.find(path);
@@ -124,6 +142,16 @@ void list_nodes(const ProcSources& from, PathVisitor& visitor) {
   }
 }
 
+void list_slabs(const ProcSources& from, PathVisitor& visitor) {
+  for_each_slab_directory(from, [&](std::string_view directory) {
+    for (const SlabFile& file : slab_files()) {
+      PathText path;
+      path.text().str(kSlabDirectory).str(directory).ch('/').str(file.name);
+      visitor.visit(path.finish(), file.mode);
+    }
+  });
+}
+
 void list_sysctls(const ProcSources& from, PathVisitor& visitor) {
   for (const SysctlRow& row : sysctl_rows()) {
     if (!row.is_in(from.nodes.arch())) continue;
@@ -153,6 +181,10 @@ Result<void> ProcTree::read(std::string_view path, TextSink& sink) const {
     found->file->show(sources_, found->block, out);
     return {};
   }
+  if (const auto found = find_slab_file(sources_, path)) {
+    found->file->show(*found->cache, out);
+    return {};
+  }
   return Errno::kNoEntry;
 }
 
@@ -166,6 +198,11 @@ Result<std::size_t> ProcTree::write(std::string_view path, std::string_view text
   if (const auto found = find_block_file(sources_, path)) {
     if (found->file->write == nullptr) return Errno::kAccess;
     QUIRE_TRY(found->file->write(sources_, found->block, text));
+    return text.size();
+  }
+  if (const auto found = find_slab_file(sources_, path)) {
+    if (found->file->write == nullptr) return Errno::kAccess;
+    if (!text.empty()) QUIRE_TRY(found->file->write(*found->cache, text));
     return text.size();
   }
   if (find_node_file(sources_, path)) return Errno::kAccess;
@@ -186,6 +223,7 @@ void ProcTree::list(PathVisitor& visitor) const {
   list_sysctls(sources_, visitor);
   list_nodes(sources_, visitor);
   list_blocks(sources_, visitor);
+  list_slabs(sources_, visitor);
 }
 
 }  // namespace quire

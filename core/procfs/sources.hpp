@@ -11,6 +11,7 @@
 #include "procfs/knobs.hpp"
 #include "procfs/memory_hotplug.hpp"
 #include "procfs/sysctls.hpp"
+#include "slab/slab.hpp"
 #include "zone/zone.hpp"
 
 namespace quire {
@@ -36,6 +37,7 @@ struct ProcSources {
   const MemoryFigures& figures;
   MemoryModel memory_model = MemoryModel::kSparse;
   const PageOwners* owners = nullptr;  // null: page_owner is off
+  SlabCaches* slabs = nullptr;   // null: there are none to show
   MemoryHotplug* hotplug = nullptr;  // null: memory blocks stay as they booted
   bool debug_tlbflush = false;   // vmstat has the nr_tlb_ rows
   bool under_hypervisor = true;  // as the recorded kernel ran; decides the size of memory blocks

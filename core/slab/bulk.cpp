@@ -1,4 +1,5 @@
 // Many objects at a time: the CPU's lock is taken once, and slabs are asked for all that is left.
+#include "slab/cache_debug.hpp"
 #include "slab/kmem_cache.hpp"
 
 namespace quire {
@@ -19,6 +20,7 @@ bool KmemCache::alloc_bulk(Gfp gfp, std::span<void*> objects) {
       NodeSlabs& node = nodes_[index_of(SlabTag{own().tag}.node())];
       const SpinGuard guard(node.lock);
       filled += node.take(objects_, objects.subspan(filled));
+      if (node.broken != nullptr) CacheDebug::tell_broken_list(*this, node, want.caller);
     }
     if (filled == objects.size()) break;
     void* const object = allocate(want);

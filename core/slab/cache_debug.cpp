@@ -26,6 +26,7 @@ void CacheDebug::free(KmemCache& cache, Page& head, void* object, const void* ca
     if (debug.may_be_free({objects, cache.name(), head, caller}, object)) {
       if (cache.init_on_free_) std::memset(object, 0, cache.object_size_);
       node.put(objects, head, object, dead);
+      if (node.freed_twice != nullptr) tell_freed_twice(cache, node);
     } else if (!was_full && head.slab.inuse == head.slab.objects) {
       node.forget_free(objects, head);
     }
@@ -38,6 +39,15 @@ void CacheDebug::tell_broken_list(KmemCache& cache, NodeSlabs& node, const void*
   reports.slab({cache.objects_, cache.name(), *node.broken, caller}, "Freechain corrupt");
   reports.fix(cache.name(), "Marking all objects used");
   node.broken = nullptr;
+  reports.finish();
+}
+
+void CacheDebug::tell_freed_twice(KmemCache& cache, NodeSlabs& node) {
+  BugReports& reports = cache.parts_->reports;
+  Page& head = cache.objects_.head_of(node.freed_twice);
+  reports.object({cache.objects_, cache.name(), head, nullptr}, "Object already free",
+                 node.freed_twice);
+  node.freed_twice = nullptr;
   reports.finish();
 }
 

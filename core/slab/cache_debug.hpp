@@ -18,6 +18,8 @@ struct CacheDebug {
   // Reports that a list of free objects led astray in a cache that is not debugged.
   static void tell_broken_list(KmemCache& cache, NodeSlabs& node, const void* caller)
       QUIRE_REQUIRES(node.lock);
+  // Reports that an object came back to a slab where it was free, and was passed over.
+  static void tell_freed_twice(KmemCache& cache, NodeSlabs& node) QUIRE_REQUIRES(node.lock);
 
   // Looks at all objects of the slabs that nodes list. Errors: kInvalid, the cache is not debugged.
   static Result<void> validate(KmemCache& cache);

@@ -101,6 +101,7 @@ void* KmemCache::take_one_locked(const Want& want, NodeSlabs& node) {
 }
 
 void* KmemCache::take_near(const Want& want) {
+  if (knobs_.defrag_ratio == 0) return nullptr;
   const Node& from = parts_->nodes.node(want.node);
   for (std::size_t i = 0; i < from.fallback_length; ++i)
     if (void* const object = take_one(want, nodes_[index_of(from.fallback_order[i])]))
@@ -179,6 +180,7 @@ void KmemCache::make_room(CpuSlab& slab, DeadSlabs& dead) {
     for (std::uint64_t i = 0; i < sheaf.count; ++i)
       node.put(objects_, objects_.head_of(sheaf.objects()[i]), sheaf.objects()[i], dead);
     sheaf.count = 0;
+    if (node.freed_twice != nullptr) CacheDebug::tell_freed_twice(*this, node);
   }
 }
 
@@ -194,6 +196,7 @@ void KmemCache::free_to_slabs(std::span<void* const> objects) {
       if (head.mapping != tag) break;
       node.put(objects_, head, objects[i], dead);
     } while (++i < objects.size());
+    if (node.freed_twice != nullptr) CacheDebug::tell_freed_twice(*this, node);
   }
   bury(dead);
 }

@@ -27,6 +27,7 @@
 
 #include "base/base.hpp"
 #include "page_alloc/page_alloc.hpp"
+#include "slab/cache_name.hpp"
 #include "slab/node_slabs.hpp"
 
 namespace quire {
@@ -63,7 +64,7 @@ struct SlabParts {
 
 class KmemCache {
  public:
-  static constexpr std::size_t kMaxName = 47;
+  static constexpr std::size_t kMaxName = CacheName::kMax;
 
   [[nodiscard]] void* alloc(Gfp gfp);
   // From `node`, or where that has none from another, unless __GFP_THISNODE.
@@ -77,17 +78,15 @@ class KmemCache {
 
   // Gives what a CPU keeps back to the slabs; any CPU may do that to any other.
   void drain_cpu(CpuId cpu);
-  // The same with every CPU and every barn; then empty slabs go to the page allocator.
-  // Returns whether slabs remain.
+  // The same with all CPUs and barns; then empty slabs go. Returns whether slabs remain.
   bool shrink(bool cpus_keep_theirs = false);
 
-  [[nodiscard]] std::string_view name() const { return {name_.data(), name_length_}; }
+  [[nodiscard]] std::string_view name() const { return name_.text(); }
   [[nodiscard]] const SlabLayout& layout() const { return objects_.layout; }
   [[nodiscard]] const SlabObjects& objects() const { return objects_; }
   [[nodiscard]] SlabFlags flags() const { return objects_.layout.flags; }
   [[nodiscard]] Bytes object_size() const { return Bytes{object_size_}; }
   [[nodiscard]] Constructor constructor() const { return constructor_; }
-  [[nodiscard]] std::uint32_t aliases() const { return references_ - 1; }
   [[nodiscard]] std::span<NodeSlabs> nodes() const { return nodes_; }
   [[nodiscard]] NodeSlabs& node(NodeId node) const { return nodes_[index_of(node)]; }
   [[nodiscard]] std::uint32_t cpu_slab_offset() const { return cpu_slab_; }
@@ -101,6 +100,7 @@ class KmemCache {
   friend class SlabCaches;
   friend class Kmalloc;
   friend struct CacheDebug;
+  friend struct CacheFiles;
   // Where a block of memory is wanted from, and who asked.
   struct Want {
     Gfp gfp;
@@ -174,8 +174,8 @@ class KmemCache {
   Gfp slab_gfp_{};                    // added to what a caller says
   Constructor constructor_ = nullptr;
   KmemCache* next_ = nullptr;         // in SlabCaches
-  std::size_t name_length_ = 0;
-  std::array<char, kMaxName + 1> name_{};
+  CacheKnobs knobs_;
+  CacheName name_;
 };
 
 [[gnu::always_inline]] inline void* KmemCache::alloc(Gfp gfp) {

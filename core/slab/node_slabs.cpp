@@ -30,6 +30,10 @@ void NodeSlabs::forget_free(const SlabObjects& objects, Page& head) {
 void NodeSlabs::put(const SlabObjects& objects, Page& head, void* object, DeadSlabs& dead) {
   const PageIndex index = objects.pages.index_of(head);
   const bool was_full = head.slab.inuse == head.slab.objects;
+  if (head.slab.inuse == 0 || objects.is_first_free(head, object)) [[unlikely]] {
+    freed_twice = object;
+    return;
+  }
   objects.put(head, object);
   if (was_full) {
     if (lists_full) full.remove(objects.pages, index);

@@ -35,11 +35,14 @@ struct alignas(64) NodeSlabs {
   Sheaf* empty_sheaves QUIRE_GUARDED_BY(lock) = nullptr;
   std::uint32_t nr_full_sheaves QUIRE_GUARDED_BY(lock) = 0;
   std::uint32_t nr_empty_sheaves QUIRE_GUARDED_BY(lock) = 0;
-  Page* broken QUIRE_GUARDED_BY(lock) = nullptr;  // its list led astray, and nobody was told yet
+  // What was found and nobody was told yet: a slab whose list leads astray; an object that was put
+  // back while it was free.
+  Page* broken QUIRE_GUARDED_BY(lock) = nullptr;
+  void* freed_twice QUIRE_GUARDED_BY(lock) = nullptr;
   // Of the cache; written while nobody else uses it.
   bool lists_full = false;
   bool keeps_empty = false;       // slabs go only when the cache is shrunk (kTypesafeByRcu)
-  std::uint32_t min_partial = 0;  // slabs that stay though they are empty
+  std::uint64_t min_partial = 0;  // slabs that stay though they are empty; changed under the lock
 
   // Takes objects out of partial slabs; returns how many.
   std::uint32_t take(const SlabObjects& objects, std::span<void*> out) QUIRE_REQUIRES(lock);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "slab/cache_debug.hpp"
+#include "slab/cache_files.hpp"
 #include "slab/kmem_cache.hpp"
 #include "slab/kmalloc.hpp"
 #include "slab/layout.hpp"

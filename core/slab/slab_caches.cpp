@@ -7,9 +7,10 @@
 namespace quire {
 namespace {
 
+// kmalloc's are apart, so that what overruns them meets no other objects.
 constexpr SlabFlags kNeverMerge = SlabFlags::kDebug | SlabFlags::kTypesafeByRcu |
                                   SlabFlags::kNoLeakTrace | SlabFlags::kFailSlab |
-                                  SlabFlags::kNoMerge;
+                                  SlabFlags::kNoMerge | SlabFlags::kKmalloc;
 constexpr SlabFlags kMergeSame = SlabFlags::kReclaimAccount | SlabFlags::kCacheDma |
                                  SlabFlags::kCacheDma32 | SlabFlags::kAccount;
 
@@ -25,8 +26,12 @@ std::uint32_t default_capacity(const SlabLayout& layout) {
   return (bytes - sizeof(Sheaf)) / sizeof(void*);
 }
 
-bool may_merge(const KmemCache& cache) {
-  return !any(cache.flags() & kNeverMerge) && cache.constructor() == nullptr;
+// Who tunes a cache wants it for himself.
+bool may_merge(const CacheSpec& spec) {
+  const CacheTuning& tuning = spec.tuning;
+  return !any(spec.shape.flags & kNeverMerge) && spec.constructor == nullptr &&
+         !tuning.sheaf_capacity.has_value() && !tuning.min_partial.has_value() &&
+         !tuning.sizing.has_value() && !tuning.cpu_slab.has_value();
 }
 
 std::uint64_t mixed(std::uint64_t value) {
@@ -55,10 +60,10 @@ Result<KmemCache*> SlabCaches::create_in_turn(const CacheSpec& asked) {
   CacheSpec spec = asked;
   if (spec.name.empty() || spec.name.size() > KmemCache::kMaxName) return Errno::kInvalid;
   spec.shape.flags = settings_.debug.flags_for(spec.name, spec.shape.flags);
-  for (const KmemCache* cache = newest_; cache != nullptr; cache = cache->next_)
-    if (cache->name() == spec.name) return Errno::kExists;
+  if (find_in_turn(spec.name) != nullptr) return Errno::kExists;
   QUIRE_TRY_ASSIGN(layout, layout_of(spec.shape, spec.tuning.sizing.value_or(settings_.sizing)));
   if (KmemCache* const like = mergeable(spec, layout)) {
+    QUIRE_TRY(add_alias(spec.name, *like));
     ++like->references_;
     like->object_size_ = max_of(like->object_size_, layout.object_size);
     like->objects_.layout.object_size = like->object_size_;
@@ -75,11 +80,11 @@ Result<KmemCache*> SlabCaches::create_in_turn(const CacheSpec& asked) {
 }
 
 KmemCache* SlabCaches::mergeable(const CacheSpec& spec, const SlabLayout& layout) {
-  if (!settings_.merge || any(spec.shape.flags & kNeverMerge) || spec.constructor != nullptr)
-    return nullptr;
+  if (!settings_.merge || !may_merge(spec)) return nullptr;
   for (KmemCache* cache = newest_; cache != nullptr; cache = cache->next_) {
     const SlabLayout& other = cache->layout();
-    if (!may_merge(*cache) || layout.size > other.size || other.size % layout.align != 0) continue;
+    if (!cache->knobs_.mergeable || layout.size > other.size) continue;
+    if (other.size % layout.align != 0) continue;
     if ((layout.flags & kMergeSame) != (other.flags & kMergeSame)) continue;
     if (other.size - layout.size < SlabLayout::kWord) return cache;
   }
@@ -138,8 +143,8 @@ Result<KmemCache*> SlabCaches::make(const CacheSpec& spec, const SlabLayout& lay
     cache->slab_gfp_ = cache->slab_gfp_ | Gfp::kDma32;
   if (any(layout.flags & SlabFlags::kReclaimAccount))
     cache->slab_gfp_ = cache->slab_gfp_ | Gfp::kReclaimable;
-  cache->name_length_ = spec.name.size();
-  std::copy(spec.name.begin(), spec.name.end(), cache->name_.begin());
+  cache->name_ = CacheName(spec.name);
+  cache->knobs_.mergeable = settings_.merge && may_merge(spec);
   for (NodeSlabs& node : cache->nodes_) {
     new (&node) NodeSlabs;
     node.min_partial = spec.tuning.min_partial.value_or(partial_limits(layout).min_partial);
@@ -180,9 +185,44 @@ void SlabCaches::open(KmemCache& cache) {
 
 KmemCache* SlabCaches::find(std::string_view name) {
   const Turn turn(*this);
+  return find_in_turn(name);
+}
+
+KmemCache* SlabCaches::find_in_turn(std::string_view name) {
   for (KmemCache* cache = newest_; cache != nullptr; cache = cache->next_)
     if (cache->name() == name) return cache;
+  for (Alias* alias = aliases_; alias != nullptr; alias = alias->next)
+    if (alias->cache != nullptr && alias->name.text() == name) return alias->cache;
   return nullptr;
+}
+
+KmemCache* SlabCaches::cache_at(std::size_t number) {
+  const Turn turn(*this);
+  KmemCache* cache = newest_;
+  while (cache != nullptr && number-- != 0) cache = cache->next_;
+  return cache;
+}
+
+CacheName SlabCaches::alias_at(std::size_t number) {
+  const Turn turn(*this);
+  for (const Alias* alias = aliases_; alias != nullptr; alias = alias->next)
+    if (alias->cache != nullptr && number-- == 0) return alias->name;
+  return {};
+}
+
+// Who destroys an alias does not say which: names stay as long as the cache.
+Result<void> SlabCaches::add_alias(std::string_view name, KmemCache& cache) {
+  Alias* place = aliases_;
+  while (place != nullptr && place->cache != nullptr) place = place->next;
+  if (place == nullptr) {
+    QUIRE_TRY_ASSIGN(made, arena_.make<Alias>(NodeId{0}));
+    place = made;
+    place->next = aliases_;
+    aliases_ = place;
+  }
+  place->name = CacheName(name);
+  place->cache = &cache;
+  return {};
 }
 
 Result<void> SlabCaches::destroy(KmemCache& cache) {
@@ -198,6 +238,8 @@ Result<void> SlabCaches::destroy(KmemCache& cache) {
   KmemCache** place = &newest_;
   while (*place != &cache) place = &(*place)->next_;
   *place = cache.next_;
+  for (Alias* alias = aliases_; alias != nullptr; alias = alias->next)
+    if (alias->cache == &cache) alias->cache = nullptr;
   cache.next_ = vacant_;
   vacant_ = &cache;
   return {};

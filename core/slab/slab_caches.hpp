@@ -21,7 +21,7 @@ namespace quire {
 struct SlabSettings {
   SlabSizing sizing;
   SlubDebugOption debug;
-  bool merge = false;  // slab_merge: caches that may share slabs do (Debian's are apart)
+  bool merge = true;  // caches that may share slabs do, as Debian's do
 };
 
 class SlabCaches {
@@ -46,6 +46,11 @@ class SlabCaches {
     const Turn turn(*this);
     for (KmemCache* cache = newest_; cache != nullptr; cache = cache->next_) visit(*cache);
   }
+  // One by one, for whoever cannot keep others from changing the table: the cache of that number,
+  // the newest first, and the further name of that number of a cache that has several. Null and
+  // empty: no more.
+  [[nodiscard]] KmemCache* cache_at(std::size_t number);
+  [[nodiscard]] CacheName alias_at(std::size_t number);
   // The caches that sheaves come from, which no file shows.
   template <class Visit>
   void for_each_of_sheaves(Visit visit) {
@@ -70,9 +75,16 @@ class SlabCaches {
    private:
     SlabCaches& caches_;
   };
+  struct Alias {
+    CacheName name;
+    KmemCache* cache;  // null: nobody's, for the next one
+    Alias* next;
+  };
   static constexpr unsigned kSheafSizes = 8;  // 64 bytes to 8 KiB
 
-  Result<KmemCache*> create_in_turn(const CacheSpec& spec);
+  Result<KmemCache*> create_in_turn(const CacheSpec& asked);
+  KmemCache* find_in_turn(std::string_view name);
+  Result<void> add_alias(std::string_view name, KmemCache& cache);
   KmemCache* mergeable(const CacheSpec& spec, const SlabLayout& layout);
   Result<KmemCache*> make(const CacheSpec& spec, const SlabLayout& layout);
   Result<KmemCache*> new_slot();
@@ -85,6 +97,7 @@ class SlabCaches {
   std::atomic<bool> busy_ = false;
   std::uint64_t secrets_ = 0;
   KmemCache* newest_ = nullptr;
+  Alias* aliases_ = nullptr;
   KmemCache* vacant_ = nullptr;  // slots of caches that were destroyed
   std::array<KmemCache*, kSheafSizes> sheaf_caches_{};
 };

@@ -96,6 +96,10 @@ struct SlabObjects {
     head.slab.inuse = static_cast<std::uint16_t>(head.slab.inuse + wanted);
     return wanted;
   }
+  // Whether `object` is what was put back last.
+  [[nodiscard]] bool is_first_free(const Page& head, const void* object) const {
+    return static_cast<const std::byte*>(object) == start(head) + head.slab.free;
+  }
   // `object` lies in the slab and is in use.
   void put(Page& head, void* object) const {
     std::byte* const first = start(head);

@@ -53,6 +53,14 @@ TEST_P(AlteredFile, IsFoundOrFollowsUse) {
   EXPECT_THAT(comparison.differences().front(), HasSubstr(change.words));
 }
 
+constexpr Alteration kSlabinfo[] = {
+    {"ObjectSize", "slabinfo", "kmalloc-96 ", "kmalloc-95 ", "cache kmalloc-95 is there in Linux"},
+    {"PagesOfASlab", "slabinfo", "  8192    4    8 :", "  8192    4    4 :",
+     "cache dma-kmalloc-8k is 8192 4 4 in Linux, 8192 4 8 here"},
+    {"Version", "slabinfo", "version: 2.1", "version: 2.0", "slabinfo line 1"},
+    {"AnotherCache", "slabinfo", "dentry ", "dentre ", ""},
+};
+
 constexpr Alteration kZoneinfo[] = {
     {"Spanned", "zoneinfo", "spanned  4095", "spanned  4094",
      "node 0 zone DMA: spanned is 4094 in Linux, 4095 here"},
@@ -126,6 +134,7 @@ constexpr Alteration kOtherFiles[] = {
 };
 
 constexpr auto kNameOf = [](const auto& info) { return info.param.name; };
+INSTANTIATE_TEST_SUITE_P(Slabinfo, AlteredFile, ::testing::ValuesIn(kSlabinfo), kNameOf);
 INSTANTIATE_TEST_SUITE_P(Zoneinfo, AlteredFile, ::testing::ValuesIn(kZoneinfo), kNameOf);
 INSTANTIATE_TEST_SUITE_P(OtherFiles, AlteredFile, ::testing::ValuesIn(kOtherFiles), kNameOf);
 

@@ -57,9 +57,9 @@ class DebugMachine : public SlabMachine {
 
  private:
   static Shape with(const std::string& options) {
-    Shape shape = plain(Shape::one_zone({64, 2}));
+    Shape shape = Shape::one_zone({64, 2});
     shape.options = options;
-    return shape;
+    return plain(shape);
   }
 
   std::size_t heard_ = 0;

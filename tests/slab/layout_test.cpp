@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
 #include <string>
+
+#include "tests/support/recorded_slabs.hpp"
 
 namespace quire {
 namespace {
@@ -16,30 +16,59 @@ SlabLayout lay_out(const ObjectShape& shape, const SlabSizing& sizing = {}) {
   return layout.value_or(SlabLayout{});
 }
 
-// Every row of /proc/slabinfo as recorded on machines of 1 to 4 CPUs.
 class RecordedSlabinfo : public testing::TestWithParam<unsigned> {};
 
 TEST_P(RecordedSlabinfo, ObjectsAndPagesFollowFromTheSizeAndTheCpus) {
-  std::ifstream file(QUIRE_TESTS_DIR "/oracle/slab/slabinfo-cpus" + std::to_string(GetParam()));
-  std::string line;
-  std::getline(file, line);
-  std::getline(file, line);
-  unsigned rows = 0;
-  for (; std::getline(file, line); ++rows) {
-    std::istringstream words(line);
-    std::string name;
-    std::uint32_t active = 0, all = 0, size = 0, objects = 0, pages = 0;
-    words >> name >> active >> all >> size >> objects >> pages;
-    SlabSizing sizing;
-    sizing.cpus = GetParam();
-    const SlabLayout layout = lay_out({.size = size}, sizing);
-    EXPECT_EQ(layout.size, size) << line;
-    EXPECT_EQ(layout.objects, objects) << line;
-    EXPECT_EQ(layout.order.pages().raw(), pages) << line;
+  const auto lines = recorded_lines("slabinfo-cpus" + std::to_string(GetParam()));
+  for (std::size_t i = 2; i < lines.size(); ++i) {
+    const std::vector<std::string> row = words_of(lines[i]);
+    const auto size = static_cast<std::uint32_t>(std::stoul(row[3]));
+    const SlabLayout layout = lay_out({.size = size}, {.cpus = GetParam()});
+    EXPECT_EQ(std::to_string(layout.size), row[3]) << lines[i];
+    EXPECT_EQ(std::to_string(layout.objects), row[4]) << lines[i];
+    EXPECT_EQ(std::to_string(layout.order.pages().raw()), row[5]) << lines[i];
   }
-  EXPECT_EQ(rows, 153u);
 }
-INSTANTIATE_TEST_SUITE_P(Cpus, RecordedSlabinfo, testing::Values(1u, 2u, 3u, 4u));
+INSTANTIATE_TEST_SUITE_P(Cpus, RecordedSlabinfo, testing::Values(1u, 2u, 3u, 4u, 16u));
+
+// What a cache asked for, as far as its files tell.
+ObjectShape shape_of(RecordedCache& cache) {
+  ObjectShape shape;
+  shape.size = static_cast<std::uint32_t>(std::stoul(cache["object_size"]));
+  shape.align = static_cast<std::uint32_t>(std::stoul(cache["align"]));
+  const std::pair<const char*, SlabFlags> kFlags[] = {
+      {"red_zone", SlabFlags::kRedZone},   {"sanity_checks", SlabFlags::kConsistencyChecks},
+      {"poison", SlabFlags::kPoison},      {"destroy_by_rcu", SlabFlags::kTypesafeByRcu},
+      {"store_user", SlabFlags::kStoreUser}};
+  for (const auto& [file, flag] : kFlags)
+    if (cache[file] == "1") shape.flags |= flag;
+  if (cache["name"].find("kmalloc-") != std::string::npos) shape.flags |= SlabFlags::kKmalloc;
+  shape.has_constructor = cache["ctor"] == "1";
+  return shape;
+}
+
+struct Recording {
+  const char* file;
+  unsigned cpus;
+};
+class RecordedSysfs : public testing::TestWithParam<Recording> {};
+
+TEST_P(RecordedSysfs, SizesOrdersAndLimitsFollowFromWhatTheCacheAskedFor) {
+  for (RecordedCache& cache : recorded_sysfs(GetParam().file)) {
+    const SlabLayout layout = lay_out(shape_of(cache), {.cpus = GetParam().cpus});
+    const PartialLimits limits = partial_limits(layout);
+    const std::string& name = cache["name"];
+    EXPECT_EQ(std::to_string(layout.size), cache["slab_size"]) << name;
+    EXPECT_EQ(std::to_string(layout.objects), cache["objs_per_slab"]) << name;
+    EXPECT_EQ(std::to_string(layout.order.raw()), cache["order"]) << name;
+    EXPECT_EQ(std::to_string(limits.min_partial), cache["min_partial"]) << name;
+    EXPECT_EQ(std::to_string(limits.cpu_partial), cache["cpu_partial"]) << name;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Machines, RecordedSysfs,
+                         testing::Values(Recording{"sysfs-plain-cpus3", 3},
+                                         Recording{"sysfs-plain-cpus16", 16},
+                                         Recording{"sysfs-debug-cpus2", 2}));
 
 TEST(SlabLayout, SizesAreWholeWords) {
   EXPECT_EQ(lay_out({.size = 1}).size, 8u);

@@ -62,11 +62,11 @@ TEST(SlabCaches, WhatADestroyedCacheLeavesServesTheNext) {
 
 TEST(SlabCaches, CachesThatMayShareSlabsAreOneWhereTheMachineMerges) {
   Shape shape = SlabMachine::plain(Shape::one_zone({64, 1}));
-  shape.options = "slab_merge";
+  shape.options.clear();
   SlabMachine m(shape);
   KmemCache& cache = m.cache({.size = 300});
   EXPECT_EQ(&m.cache({.size = 297}), &cache);
-  EXPECT_EQ(cache.aliases(), 1u);
+  EXPECT_EQ(CacheFiles::aliases(cache), 1u);
   EXPECT_NE(&m.cache({.size = 280}), &cache);  // a word too small
   EXPECT_NE(&m.cache({.size = 300, .flags = SlabFlags::kReclaimAccount}), &cache);
   EXPECT_NE(&m.cache({.size = 300, .flags = SlabFlags::kTypesafeByRcu}), &cache);
@@ -80,9 +80,11 @@ TEST(SlabCaches, CachesThatMayShareSlabsAreOneWhereTheMachineMerges) {
   EXPECT_EQ(m.machine.slabs().find("cache-1"), nullptr);
 }
 
-TEST(SlabCaches, DebiansKernelKeepsCachesApart) {
-  SlabMachine m;
+TEST(SlabCaches, CachesStayApartWhereMergingIsForbiddenOrOneIsTuned) {
+  SlabMachine m;  // slab_nomerge
   EXPECT_NE(&m.cache({.size = 300}), &m.cache({.size = 300}));
+  SlabMachine merging(Shape::one_zone({64, 1}));
+  EXPECT_NE(&merging.cache({.size = 300}), &merging.cache({.size = 300}, {.min_partial = 1}));
 }
 
 TEST(SlabCaches, MakingCachesTakesNoPage) {

@@ -12,6 +12,7 @@ class SlabMachine : public TestMachine {
   // As goals are measured: nothing is cleared that the caller does not want to be.
   static Shape plain(Shape shape) {
     shape.profile.init_on_alloc = false;
+    shape.options += " slab_nomerge";
     return shape;
   }
   explicit SlabMachine(Shape shape = plain(Shape::one_zone({64, 2})), SimOptions options = {})

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/boot/plain_host.hpp"
+#include "tests/support/test_machine.hpp"
 
 namespace quire {
 namespace {
@@ -82,6 +83,14 @@ TEST(SlubDebug, TheCommandLineSizesSlabs) {
   EXPECT_EQ(sizing.max_order, Order{2});
   EXPECT_EQ(sizing.min_objects, 30u);
   EXPECT_EQ(layout_of({.size = 512}, sizing)->order, Order{2});
+}
+
+TEST(SlubDebug, TheBootLogSaysHowSlabsAreSized) {
+  Shape shape = Shape::two_nodes(64);
+  EXPECT_TRUE(TestMachine(shape).logged(
+      "SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=2, Nodes=2"));
+  shape.options = "slub_max_order=1";
+  EXPECT_TRUE(TestMachine(shape).logged("SLUB: HWalign=64, Order=0-1, "));
 }
 
 TEST(SlubDebug, CachesAreMergedUnlessForbidden) {

@@ -83,6 +83,9 @@ class RowMaker {
         case FileKind::kIomem:
           iomem(line);
           break;
+        case FileKind::kSlabinfo:
+          slabinfo(line);
+          break;
         case FileKind::kOneLine:
           add(std::string(file_), "", line, line);
           break;
@@ -159,6 +162,16 @@ class RowMaker {
     add(name + ": pageblocks", "pageblocks", line, behind(line, words[3]));
   }
 
+  // "kmalloc-64   448   448   64   64   1 : tunables ...": what does not follow use is the size of
+  // objects, and how many of them are in how many pages.
+  void slabinfo(std::string_view line) {
+    const auto words = words_of(line);
+    if (number_ <= 2 || words.size() < 6) return unknown(line);
+    const bool kmalloc = words[0].find("kmalloc-") != std::string_view::npos;
+    add(fmt::format("cache {}", words[0]), kmalloc ? "kmalloc caches" : "other caches", line,
+        fmt::format("{} {} {}", words[3], words[4], words[5]));
+  }
+
   void meminfo(std::string_view line) {
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return unknown(line);
@@ -194,6 +207,7 @@ FileKind kind_of(std::string_view file) {
   if (file.ends_with("meminfo")) return FileKind::kMeminfo;
   if (file == "vmstat" || file.ends_with("numastat")) return FileKind::kCounters;
   if (file == "iomem") return FileKind::kIomem;
+  if (file == "slabinfo") return FileKind::kSlabinfo;
   if (file == "sys_vm") return FileKind::kTunables;
   return FileKind::kOneLine;
 }

@@ -20,6 +20,7 @@ enum class FileKind : std::uint8_t {
   kMeminfo,       // /proc/meminfo and the nodes'
   kCounters,      // "name value": /proc/vmstat, the nodes' numastat
   kIomem,
+  kSlabinfo,
   kTunables,      // "name=value": sys_vm
   kOneLine,       // distance, cpulist
 };

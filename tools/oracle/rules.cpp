@@ -48,6 +48,11 @@ constexpr std::array kExceptions = {
 
     Exception{FileKind::kIomem, "devices", Rule::kIgnored, kDevice},
 
+    Exception{FileKind::kSlabinfo, "kmalloc caches", Rule::kValueEqual,
+              "counts objects and slabs in use as well"},
+    Exception{FileKind::kSlabinfo, "other caches", Rule::kIgnored,
+              "caches of parts of the kernel that are not here"},
+
     Exception{FileKind::kTunables, "user_reserve_kbytes", Rule::kLayoutOnly, kReserve},
     Exception{FileKind::kTunables, "nr_hugepages", Rule::kLayoutOnly, kHuge},
     Exception{FileKind::kTunables, "nr_hugepages_mempolicy", Rule::kLayoutOnly, kHuge},
@@ -59,7 +64,6 @@ constexpr Exception kSmallAdminReserve{FileKind::kTunables, "admin_reserve_kbyte
 
 constexpr std::array kIgnoredFiles = {
     IgnoredFile{"cmdline", "what the machine was told, not what it answered"},
-    IgnoredFile{"slabinfo", "slab caches do not exist yet"},
     IgnoredFile{"swaps", "swap does not exist yet"},
     IgnoredFile{"uptime", "not memory"},
 };
@@ -100,6 +104,8 @@ ColumnWidth width_of(FileKind file, const Row& row) {
       return {6};
     case FileKind::kPagetypeinfo:
       return {row.label == "pageblocks" ? 12u : 6u};
+    case FileKind::kSlabinfo:
+      return {6};
     case FileKind::kMeminfo:
       return {row.label.starts_with("HugePages_") ? 5u : 8u};
     default:

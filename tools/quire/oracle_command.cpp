@@ -42,6 +42,8 @@ std::string_view name_of(oracle::FileKind kind) {
       return "vmstat, numastat";
     case kIomem:
       return "iomem";
+    case kSlabinfo:
+      return "slabinfo";
     case kTunables:
       return "sys_vm";
     case kOneLine:
