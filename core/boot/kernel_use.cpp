@@ -57,7 +57,7 @@ class KernelUse {
     const unsigned nodes = sources_.numa.distance_table_nodes();
     if (nodes != 0) take({.size = Bytes{std::uint64_t{nodes} * nodes}, .alignment = kPageSize});
     for (const NodeLayout& node : sources_.layout.nodes)
-      if (node.online) take({.size = kNodeData, .node = node.id});
+      if (node.possible) take({.size = kNodeData, .node = node.id});
   }
 
   Result<void> take_memory_map() {

@@ -22,6 +22,7 @@ struct ZoneLayout {
 
 struct NodeLayout {
   NodeId id{};
+  bool possible = false;  // is online, or may have memory later
   bool online = false;  // has memory, or CPUs
   PfnRange span{};      // from the first page of its memory to the last; empty without memory
   PageCount present;
@@ -35,7 +36,7 @@ struct NodeRange {
 };
 
 struct Layout {
-  std::span<NodeLayout> nodes;  // by node number; a number without node is not online
+  std::span<NodeLayout> nodes;  // by node number; a number without node is not possible
   std::span<const NodeRange> ranges;
   std::array<PfnRange, kZoneTypes> zone_limits{};  // "Zone ranges:", empty for a zone not there
   std::span<const Pfn> movable_start;  // by node: where ZONE_MOVABLE begins; 0 = nowhere

@@ -96,6 +96,7 @@ struct MachineSpec {
   std::span<const AffinityRange> affinity;  // empty: one node owns everything
   std::span<const NodeId> cpu_nodes;        // the node of each CPU, by CPU number
   std::span<const std::uint8_t> distances;  // SLIT rows, nodes x nodes; empty: 10 and 20
+  std::uint32_t local_access_ns = 100;      // what an access to memory of the own node takes
   std::span<const KernelRange> kernel_image;
   PhysRange initrd{};
   bool gib_pages = false;                   // the CPUs map 1 GiB by one entry (pdpe1gb)

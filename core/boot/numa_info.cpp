@@ -51,12 +51,14 @@ PageCount memory_pages_in(const Memblock& memblock, PhysRange range) {
 Result<void> NumaInfo::init(const Sources& sources, Memblock& memblock, Host& host) {
   const Context context{sources, memblock, host};
   QUIRE_TRY(check_numbers(context));
+  local_access_ns_ = sources.spec.local_access_ns;
   if (!sources.options.numa_off() && !sources.spec.affinity.empty()) {
     QUIRE_TRY_ASSIGN(used, use_affinity(context));
     from_firmware_ = used;
   }
   if (!from_firmware_) {
     table_nodes_ = 0;
+    firmware_mask_ = 0;
     QUIRE_TRY(use_one_node(context));
   }
   QUIRE_TRY(assign_memory(context));
@@ -107,6 +109,7 @@ Result<void> NumaInfo::read_rows(const Context& context) {
       line->str("ACPI: SRAT: Node ").dec(index_of(row.node)).str(" PXM ").dec(index_of(row.node));
       put_mem(line->ch(' '), row.range, kShortDigits).str(row.hotpluggable ? " hotplug" : "");
     }
+    firmware_mask_ |= bit_of(row.node);
     QUIRE_TRY(blocks_.push_back({row.range, row.node}));
     if (row.hotpluggable) QUIRE_TRY(context.memblock.mark_hotplug(row.range));
   }

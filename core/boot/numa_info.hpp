@@ -48,9 +48,15 @@ class NumaInfo {
   [[nodiscard]] std::uint64_t online_mask() const { return memory_mask_ | cpu_mask_; }
   [[nodiscard]] std::uint64_t memory_mask() const { return memory_mask_; }
   [[nodiscard]] std::uint64_t cpu_mask() const { return cpu_mask_; }
-  // One more than the highest online node.
-  [[nodiscard]] unsigned node_count() const { return fls(online_mask()); }
+  // The same and each node that the firmware keeps an address range for: memory may come there.
+  [[nodiscard]] std::uint64_t possible_mask() const { return online_mask() | firmware_mask_; }
+  // One more than the highest possible node.
+  [[nodiscard]] unsigned node_count() const { return fls(possible_mask()); }
   [[nodiscard]] std::uint8_t distance(NodeId from, NodeId to) const;
+  // How long a CPU of `from` waits for memory of `to`: as much longer as the distance is larger.
+  [[nodiscard]] std::uint64_t access_ns(NodeId from, NodeId to) const {
+    return std::uint64_t{local_access_ns_} * distance(from, to) / kLocalDistance;
+  }
   // The node of each CPU, by CPU number; one CPU at least.
   [[nodiscard]] std::span<const NodeId> cpu_nodes() const { return cpu_nodes_; }
   [[nodiscard]] std::span<const NodeBlock> blocks() const { return blocks_.span(); }
@@ -81,7 +87,9 @@ class NumaInfo {
   std::span<NodeId> cpu_nodes_;
   std::uint64_t memory_mask_ = 0;
   std::uint64_t cpu_mask_ = 0;
+  std::uint64_t firmware_mask_ = 0;
   unsigned table_nodes_ = 0;
+  std::uint32_t local_access_ns_ = 0;
   bool from_firmware_ = false;
   std::array<std::uint8_t, std::size_t{kMaxNodes} * kMaxNodes> table_{};
 };

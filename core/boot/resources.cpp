@@ -1,6 +1,5 @@
 #include "boot/resources.hpp"
 
-#include "boot/arena_vector.hpp"
 #include "boot/boot_log.hpp"
 
 namespace quire {
@@ -85,6 +84,25 @@ Result<std::span<const ResourceRow>> make_resources(const FirmwareMap& map,
   for (const KernelRange& part : image) QUIRE_TRY(rows.add_image_part(part, map.entries()));
   log_clearances(map.entries(), host);
   return rows.span();
+}
+
+Result<void> AddedResources::add(PhysRange range) {
+  std::size_t at = rows_.size();
+  while (at > 0 && range.start < rows_[at - 1].range.start) --at;
+  return rows_.insert(at, {range, row_name(FirmwareType::kUsable), 0});
+}
+
+Result<void> AddedResources::remove(PhysRange range) {
+  for (std::size_t i = rows_.size(); i-- > 0;) {
+    const PhysRange row = rows_[i].range;
+    if (row.intersect(range).empty()) continue;
+    if (range.end < row.end) QUIRE_TRY(add({range.end, row.end}));
+    if (row.start < range.start)
+      rows_[i].range.end = range.start;
+    else
+      rows_.erase({i, i + 1});
+  }
+  return {};
 }
 
 }  // namespace quire

@@ -24,7 +24,7 @@ void log_zone_limits(const Layout& layout, ArchProfile arch, Host& host) {
 
 void log_nodes(const Layout& layout, std::uint64_t memory_mask, Host& host) {
   for (const NodeLayout& node : layout.nodes) {
-    if (!node.online) continue;
+    if (!node.possible) continue;
     const bool memoryless = (memory_mask >> index_of(node.id) & 1) == 0;
     if (memoryless)
       LogLine(host)->str("Initializing node ").dec(index_of(node.id)).str(" as memoryless");

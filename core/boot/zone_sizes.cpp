@@ -116,6 +116,7 @@ class Sizer {
   void size_node(NodeId id) {
     NodeLayout& node = layout_.nodes[index_of(id)];
     node.id = id;
+    node.possible = (sources_.numa.possible_mask() >> index_of(id) & 1) != 0;
     node.online = (sources_.numa.online_mask() >> index_of(id) & 1) != 0;
     for (const NodeRange& piece : ranges_) {
       if (piece.node != id) continue;

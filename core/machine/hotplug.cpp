@@ -12,6 +12,8 @@ PfnRange pages_of(SectionId section) {
   return {start_of(section), start_of(section) + kSectionPages};
 }
 
+PhysRange bytes_of(PfnRange pages) { return {address_of(pages.start), address_of(pages.end)}; }
+
 bool overlaps(PfnRange a, PfnRange b) { return !a.empty() && !a.intersect(b).empty(); }
 
 PfnRange hull(PfnRange a, PfnRange b) {
@@ -55,10 +57,15 @@ Result<void> Hotplug::check_range(PfnRange range) const {
 
 Result<void> Hotplug::add(NodeId node, PfnRange range) {
   QUIRE_TRY(check_range(range));
-  if (!parts_.nodes.is_online(node)) return Errno::kInvalid;
+  if (!parts_.nodes.is_possible(node)) return Errno::kInvalid;
   {
     Turn turn(*this);
     QUIRE_TRY(add_sections(node, range));
+    if (const auto told = parts_.plan.added_resources().add(bytes_of(range)); !told.has_value()) {
+      drop_sections(range);
+      return told;
+    }
+    set_online(parts_.nodes.node(node), true);
   }
   const auto automatic = parts_.knobs.get(Knob::kAutoOnlineBlocks);
   if (automatic == 0) return {};
@@ -108,8 +115,33 @@ Result<void> Hotplug::remove(PfnRange range) {
   bool offline = true;
   for_each_section(range, [&](SectionId s) { offline &= parts_.map.home(s).offline; });
   if (!offline) return Errno::kBusy;
+  QUIRE_TRY(parts_.plan.added_resources().remove(bytes_of(range)));
   drop_sections(range);
+  for (Node& node : parts_.nodes.all())
+    if (node.online && parts_.nodes.cpu_count(node.id) == 0 && !has_memory(node))
+      set_online(node, false);
   return {};
+}
+
+// Whether sections of the node are there, online or not.
+bool Hotplug::has_memory(const Node& node) const {
+  bool found = false;
+  parts_.map.for_each_section([&](SectionId section) {
+    const SectionHome& home = parts_.map.home(section);
+    if (home.placed) {
+      found |= home.node == node.id;
+      return;
+    }
+    for (const NodeRange& ram : parts_.plan.layout().ranges)
+      found |= ram.node == node.id && overlaps(ram.range, pages_of(section));
+  });
+  return found;
+}
+
+void Hotplug::set_online(Node& node, bool online) {
+  if (node.online == online) return;
+  node.online = online;
+  rebuild_zonelists();
 }
 
 bool Hotplug::is_online(PfnRange block) const {
@@ -269,7 +301,7 @@ void Hotplug::update_node_span(Node& node) const {
 }
 
 void Hotplug::rebuild_zonelists() {
-  build_zonelists(parts_.nodes, parts_.plan.numa());
+  build_zonelists(parts_.nodes, parts_.plan.numa(), CpusUp::kYes);
   parts_.pages.build_routes();
 }
 

@@ -2,6 +2,8 @@
 // into a zone, taken offline when no page of them is in use, removed.
 //
 // Ranges    Whole memory blocks. add() and remove() take several, online() and offline() one.
+// Nodes     A possible node comes online with its first memory, and goes with its last if it has no
+//           CPUs.
 // Room      Memory that the firmware's affinity rows announce as hot-pluggable, up to 1 TiB.
 // Locking   One change at a time; others wait. While zonelists are rebuilt, because a zone gets its
 //           first pages or loses its last, no other CPU allocates.
@@ -57,6 +59,8 @@ class Hotplug final : public MemoryHotplug {
   Result<void> add_sections(NodeId node, PfnRange range);
   Result<void> add_section(NodeId node, SectionId section);
   void drop_sections(PfnRange range);
+  [[nodiscard]] bool has_memory(const Node& node) const;
+  void set_online(Node& node, bool online);
   Result<void> online_in_turn(PfnRange block, OnlineTo to);
   Result<void> offline_in_turn(PfnRange block);
   [[nodiscard]] ZoneType zone_for(PfnRange block, OnlineTo to) const;

@@ -146,7 +146,7 @@ Result<void> Machine::make_zonelists() {
   QUIRE_TRY(pages_->reserve_routes(arena_));
   pages_->build_routes();
   for (const Node& node : nodes_.all()) {
-    if (!node.online) continue;
+    if (!node.possible) continue;
     LogLine line(host_);
     line->str("Fallback order for Node ").dec(index_of(node.id)).str(": ");
     for (std::size_t i = 0; i < node.fallback_length; ++i)

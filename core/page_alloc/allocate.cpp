@@ -69,7 +69,7 @@ void PageAllocator::build_routes() {
   for (const Node& node : nodes_.all()) {
     for (std::uint32_t bits = 0; bits < highest_zone_.size(); ++bits) {
       const unsigned highest = index_of(highest_zone_[bits]);
-      Zone* const first = node.online ? node.fallback.first[highest]->zone : nullptr;
+      Zone* const first = node.possible ? node.fallback.first[highest]->zone : nullptr;
       Zone& zone = first == nullptr ? nowhere_ : *first;
       routes_[route_of(static_cast<Gfp>(bits), node.id)] = {&zone, &zone.fast_low[highest]};
     }

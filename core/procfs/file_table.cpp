@@ -29,7 +29,7 @@ constexpr FixedFile kFixedFiles[] = {
     {QUIRE_NODES "has_memory", 0444, show_nodes_with_memory, kNone},
     {QUIRE_NODES "has_normal_memory", 0444, show_nodes_with_normal_memory, kNone},
     {QUIRE_NODES "online", 0444, show_online_nodes, kNone},
-    {QUIRE_NODES "possible", 0444, show_online_nodes, kNone},
+    {QUIRE_NODES "possible", 0444, show_possible_nodes, kNone},
     {"sys/kernel/debug/page_owner", 0400, show_page_owner, kNone, FileNeeds::kPageOwner},
     {QUIRE_MM "lru_gen/enabled", 0644, nullptr, Knob::kLruGenEnabled},
     {QUIRE_MM "lru_gen/min_ttl_ms", 0644, nullptr, Knob::kLruGenMinTtlMs},

@@ -28,6 +28,13 @@ void show_online_nodes(const ProcSources& from, Text& out) {
   show_node_list(from, out, [](const Node&) { return true; });
 }
 
+void show_possible_nodes(const ProcSources& from, Text& out) {
+  NumberList list(out);
+  for (const Node& node : from.nodes.all())
+    if (node.possible) list.add(index_of(node.id));
+  list.finish();
+}
+
 void show_nodes_with_cpus(const ProcSources& from, Text& out) {
   show_node_list(from, out, [&](const Node& node) { return from.nodes.cpu_count(node.id) != 0; });
 }

@@ -21,6 +21,7 @@ void show_page_owner(const ProcSources& from, Text& out);
 
 // /sys/devices/system/node and, for an online node, its directory.
 void show_online_nodes(const ProcSources& from, Text& out);
+void show_possible_nodes(const ProcSources& from, Text& out);
 void show_nodes_with_cpus(const ProcSources& from, Text& out);
 void show_nodes_with_memory(const ProcSources& from, Text& out);
 void show_nodes_with_normal_memory(const ProcSources& from, Text& out);

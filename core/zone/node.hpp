@@ -28,7 +28,8 @@ struct Zonelist {
 
 struct Node {
   NodeId id{};
-  bool online = false;
+  bool possible = false;  // else nothing of it is ever looked at
+  bool online = false;    // has memory, also offline, or CPUs
   PfnRange span{};
   PageCount present;
   std::array<Zone, kZoneTypes> zones;

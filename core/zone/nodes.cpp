@@ -30,6 +30,7 @@ Result<void> Nodes::init(Arena& arena, ArchProfile arch, const NumaInfo& numa,
     const NodeLayout& from = layout.nodes[n];
     Node& node = nodes_[n];
     node.id = NodeId{static_cast<std::uint16_t>(n)};
+    node.possible = from.possible;
     node.online = from.online;
     node.span = from.span;
     node.present = from.present;
@@ -53,7 +54,7 @@ Result<void> Nodes::make_percpu_areas(Arena& arena) {
   for (std::byte* const area : areas_.all()) {
     new (area) PerCpuEvents;
     for (const Node& node : nodes_) {
-      if (!node.online) continue;
+      if (!node.possible) continue;
       new (area + node.percpu_offset) PerCpuNode;
       for (const Zone& zone : node.zones) new (area + zone.percpu_offset) PerCpuZone;
     }

@@ -24,6 +24,9 @@ class Nodes {
   [[nodiscard]] bool is_online(NodeId id) const {
     return index_of(id) < nodes_.size() && nodes_[index_of(id)].online;
   }
+  [[nodiscard]] bool is_possible(NodeId id) const {
+    return index_of(id) < nodes_.size() && nodes_[index_of(id)].possible;
+  }
   [[nodiscard]] unsigned online_count() const;
   [[nodiscard]] ArchProfile arch() const { return arch_; }
   // The zone that the first page of a block names.

@@ -15,6 +15,7 @@ using NodeLoad = std::array<std::uint32_t, kMaxNodes>;
 struct Seen {
   NodeSet used = 0;
   const NodeLoad& load;
+  CpusUp cpus;
 };
 
 // The best node not yet used, or kNoNode.
@@ -26,6 +27,7 @@ NodeId next_best_node(const Nodes& nodes, const NumaInfo& numa, NodeId local, co
     if (!node.has_memory() || (seen.used >> n & 1) != 0) continue;
     std::uint64_t cost = numa.distance(local, node.id);
     cost += n < index_of(local);
+    cost += seen.cpus == CpusUp::kYes && nodes.cpu_count(node.id) != 0;
     cost = cost * kDistanceWeight + seen.load[n];
     if (cost < best_cost) {
       best_cost = cost;
@@ -51,8 +53,16 @@ void finish(Zonelist& list, std::size_t count) {
   }
 }
 
-void build_for(Node& local, Nodes& nodes, const NumaInfo& numa, NodeLoad& load) {
-  Seen seen{.load = load};
+struct Build {
+  Nodes& nodes;
+  const NumaInfo& numa;
+  CpusUp cpus;
+  NodeLoad load{};
+};
+
+void build_for(Node& local, Build& build) {
+  auto& [nodes, numa, cpus, load] = build;
+  Seen seen{.load = load, .cpus = cpus};
   std::size_t node_count = 0;
   std::size_t zone_count = 0;
   NodeId previous = local.id;
@@ -86,7 +96,7 @@ void build_for(Node& local, Nodes& nodes, const NumaInfo& numa, NodeLoad& load) 
 Result<void> reserve_zonelists(Nodes& nodes, Arena& arena) {
   const std::size_t count = nodes.all().size();
   for (Node& node : nodes.all()) {
-    if (!node.online) continue;
+    if (!node.possible) continue;
     QUIRE_TRY_ASSIGN(fallback, arena.make_array<ZoneRef>(count * kZoneTypes + 1, node.id));
     QUIRE_TRY_ASSIGN(own, arena.make_array<ZoneRef>(kZoneTypes + 1, node.id));
     QUIRE_TRY_ASSIGN(order, arena.make_array<NodeId>(count, node.id));
@@ -97,10 +107,10 @@ Result<void> reserve_zonelists(Nodes& nodes, Arena& arena) {
   return {};
 }
 
-void build_zonelists(Nodes& nodes, const NumaInfo& numa) {
-  NodeLoad load{};
+void build_zonelists(Nodes& nodes, const NumaInfo& numa, CpusUp cpus) {
+  Build build{nodes, numa, cpus};
   for (Node& node : nodes.all())
-    if (node.online) build_for(node, nodes, numa, load);
+    if (node.possible) build_for(node, build);
 }
 
 }  // namespace quire

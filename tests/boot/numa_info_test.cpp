@@ -115,6 +115,8 @@ TEST(NumaInfo, DistancesAreTheTablesWhereItIsValid) {
   EXPECT_EQ(plan.numa().distance(NodeId{0}, NodeId{1}), 17);
   EXPECT_EQ(plan.numa().distance(NodeId{1}, NodeId{0}), 28);
   EXPECT_EQ(plan.numa().distance(NodeId{1}, NodeId{1}), 10);
+  EXPECT_EQ(plan.numa().access_ns(NodeId{1}, NodeId{1}), 100u);
+  EXPECT_EQ(plan.numa().access_ns(NodeId{1}, NodeId{0}), 280u);
   EXPECT_TRUE(machine.host.logged("NUMA: Initialized distance table, cnt=2"));
 }
 

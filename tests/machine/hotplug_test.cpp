@@ -43,7 +43,8 @@ std::string decided(const std::string& zoneinfo) {
 
 class HotplugTest : public testing::Test {
  protected:
-  HotplugTest() : file_(*machine_file::from_capture(kCapture)) {
+  explicit HotplugTest(const std::string& capture = kCapture)
+      : file_(*machine_file::from_capture(capture)) {
     if (!machine_.boot(file_.spec()).has_value()) throw std::runtime_error("no boot");
     on_cpu_.emplace(machine_.cpus().front());
   }
@@ -186,6 +187,132 @@ TEST_F(HotplugTest, BootMemoryThatIsNotInUseCanGoToo) {
   EXPECT_EQ(zone(1, ZoneType::kDma32).present, PageCount{131040});
   EXPECT_TRUE(zone(1, ZoneType::kDma32).span.contains(free.start));
   EXPECT_TRUE(balanced());
+}
+
+TEST_F(HotplugTest, AddedMemoryIsSystemRamInIomemUntilItGoes) {
+  const std::string before = read("proc/iomem");
+  add_dimms();
+  EXPECT_NE(read("proc/iomem").find("100000000-11fffffff : System RAM\n"
+                                    "120000000-12fffffff : System RAM\n"),
+            std::string::npos);
+  ASSERT_TRUE(hotplug().remove(block(33)).has_value());
+  EXPECT_NE(read("proc/iomem").find("100000000-107ffffff : System RAM\n"
+                                    "110000000-11fffffff : System RAM\n"),
+            std::string::npos);
+  for (const unsigned number : {32, 34, 35, 36, 37})
+    ASSERT_TRUE(hotplug().remove(block(number)).has_value());
+  EXPECT_EQ(read("proc/iomem"), before);
+}
+
+// A node that the firmware knows, with neither memory nor CPUs when the kernel booted.
+const std::string kNodeCapture = std::string(QUIRE_TESTS_DIR) + "/oracle/hotplug-node";
+
+class NodeHotplugTest : public HotplugTest {
+ protected:
+  NodeHotplugTest() : HotplugTest(kNodeCapture) {
+    read("proc/sys/vm/lowmem_reserve_ratio");  // as the recording did
+  }
+  void add_node() {
+    ASSERT_TRUE(hotplug().add(NodeId{2}, {block(32).start, block(35).end}).has_value());
+  }
+  std::string nodes(const std::string& which) {
+    return which + " " + read("sys/devices/system/node/" + which);
+  }
+  // What a section of the recording holds.
+  std::string state() {
+    std::string text;
+    for (const char* which : {"online", "possible", "has_cpu", "has_memory", "has_normal_memory"})
+      text += nodes(which);
+    text += rows_of("proc/iomem", [](const std::string& row) {
+      return row.ends_with(" : System RAM");
+    });
+    text += decided(read("proc/zoneinfo"));
+    text += "memory32 " + read(state_of(32));
+    text += "memory32 " + read("sys/devices/system/memory/memory32/valid_zones");
+    text += rows_of("proc/buddyinfo", [](const std::string& row) {
+      return row.starts_with("Node 2");
+    });
+    return text;
+  }
+  template <class Wanted>
+  std::string rows_of(const std::string& path, Wanted wanted) {
+    std::istringstream lines(read(path));
+    std::string kept;
+    for (std::string line; std::getline(lines, line);)
+      if (wanted(line)) kept += line + '\n';
+    return kept;
+  }
+  // The recording's section in the same form.
+  static std::string recorded(const std::string& name) {
+    std::ifstream file(kNodeCapture + "/steps.txt");
+    bool within = false;
+    std::string zoneinfo;
+    std::string before;
+    std::string after;
+    for (std::string line; std::getline(file, line);) {
+      if (line.starts_with("== ")) within = line == "== " + name;
+      if (!within || line.starts_with("== ")) continue;
+      const bool of_zone = line.starts_with(" ") || line.ends_with("DMA") ||
+                           line.ends_with("DMA32") || line.ends_with("Device") ||
+                           (line.starts_with("Node") && line.find("  0") == std::string::npos);
+      if (of_zone) zoneinfo += line + '\n';
+      else (zoneinfo.empty() ? before : after) += line + '\n';
+    }
+    return before + decided(zoneinfo) + after;
+  }
+  std::vector<unsigned> fallback(unsigned node) {
+    const Node& from = machine_.nodes().node(NodeId{static_cast<std::uint16_t>(node)});
+    std::vector<unsigned> order;
+    for (std::size_t i = 0; i < from.fallback_length; ++i)
+      order.push_back(index_of(from.fallback_order[i]));
+    return order;
+  }
+};
+
+using Orders = std::vector<unsigned>;
+
+TEST_F(NodeHotplugTest, ANodeIsPossibleAndNotOnlineUntilMemoryComes) {
+  EXPECT_EQ(nodes("online"), "online 0-1\n");
+  EXPECT_EQ(nodes("possible"), "possible 0-2\n");
+  EXPECT_EQ(read("sys/devices/system/node/node2/distance"), "");
+  EXPECT_EQ(fallback(2), (Orders{2, 0, 1}));
+  add_node();
+  EXPECT_EQ(read("sys/devices/system/node/node2/distance"), "20 20 10\n");
+  EXPECT_EQ(fallback(2), (Orders{2, 1, 0}));
+  EXPECT_TRUE(balanced());
+}
+
+TEST_F(NodeHotplugTest, EachRecordedStepLeavesTheNodeAsLinuxDid) {
+  add_node();
+  EXPECT_EQ(state(), recorded("start"));
+  for (const unsigned number : {32, 33, 34}) write(state_of(number), "online_movable").value();
+  EXPECT_EQ(state(), recorded("movable"));
+  EXPECT_TRUE(balanced());
+  EXPECT_EQ(fallback(0), (Orders{0, 1, 2}));
+  EXPECT_EQ(fallback(1), (Orders{1, 2, 0}));
+  EXPECT_EQ(fallback(2), (Orders{2, 1, 0}));
+  write(state_of(35), "online_kernel").value();
+  EXPECT_EQ(state(), recorded("kernel"));
+  Page* const page = machine_.pages().allocate(Gfp::kKernel, Order{0}, NodeId{2});
+  EXPECT_TRUE(block(35).contains(machine_.map().pfn_of(*page)));
+  machine_.pages().free(*page, Order{0});
+  for (const unsigned number : {32, 33, 34, 35}) write(state_of(number), "offline").value();
+  EXPECT_EQ(state(), recorded("off"));
+  EXPECT_TRUE(balanced());
+}
+
+TEST_F(NodeHotplugTest, ANodeGoesWithItsLastMemory) {
+  add_node();
+  for (const unsigned number : {32, 33, 34}) hotplug().remove(block(number)).value();
+  EXPECT_EQ(nodes("online"), "online 0-2\n");
+  hotplug().remove(block(35)).value();
+  EXPECT_EQ(nodes("online"), "online 0-1\n");
+  EXPECT_EQ(fallback(0), (Orders{0, 1}));
+  EXPECT_TRUE(balanced());
+}
+
+TEST_F(NodeHotplugTest, ANodeThatTheFirmwareDoesNotKnowIsRefused) {
+  EXPECT_EQ(hotplug().add(NodeId{3}, block(32)).error(), Errno::kInvalid);
 }
 
 }  // namespace

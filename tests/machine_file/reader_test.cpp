@@ -50,6 +50,11 @@ TEST(MachineFileReader, NodesHoldTheirMemoryOneAfterTheOther) {
   EXPECT_EQ(machine.node_count(), 3U);
 }
 
+TEST(MachineFileReader, AnAccessTakesAHundredNanosecondsUnlessSaidOtherwise) {
+  EXPECT_EQ(machine_of("ram = \"1G\"").spec().local_access_ns, 100u);
+  EXPECT_EQ(machine_of("ram = \"1G\"\nlocal_access_ns = 80").spec().local_access_ns, 80u);
+}
+
 TEST(MachineFileReader, AnExplicitMapIsTakenAsItIs) {
   const MachineFile machine = machine_of(R"(
     [[firmware]]

@@ -57,6 +57,7 @@ MachineSpec MachineFile::spec() const {
   spec.cpu_nodes = cpu_nodes;
   spec.distances = distances;
   spec.gib_pages = gib_pages;
+  spec.local_access_ns = local_access_ns;
   spec.kernel_image = image_views_;
   spec.initrd = initrd;
   spec.command_line = command_line;
@@ -80,7 +81,7 @@ bool MachineFile::operator==(const MachineFile& other) const {
   return name == other.name && arch == other.arch && memory_model == other.memory_model &&
          same(firmware_map, other.firmware_map) && same(affinity, other.affinity) &&
          cpu_nodes == other.cpu_nodes && gib_pages == other.gib_pages &&
-         distances == other.distances &&
+         distances == other.distances && local_access_ns == other.local_access_ns &&
          kernel_image == other.kernel_image && initrd == other.initrd &&
          command_line == other.command_line && sysctl == other.sysctl &&
          same(managed, other.managed) && same(profile, other.profile) &&

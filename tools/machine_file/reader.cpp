@@ -22,6 +22,9 @@ void read_identity(const TomlTable& root, MachineFile& machine) {
                                                 {"discontigmem", MemoryModel::kDiscontig},
                                                 {"flatmem", MemoryModel::kFlat}})
           .value_or(MemoryModel::kSparse);
+  constexpr std::int64_t kMostNs = 1'000'000;
+  if (const auto ns = root.integer("local_access_ns", {1, kMostNs}))
+    machine.local_access_ns = static_cast<std::uint32_t>(*ns);
 }
 
 void read_cpu(const TomlTable& root, MachineFile& machine) {
@@ -35,8 +38,8 @@ Parsed<MachineFile> read_document(const toml::table& document, std::string_view 
   Problems problems{std::string(file)};
   const TomlTable root(document, "", problems);
   root.allow_only({"name", "arch", "memory_model", "command_line", "ram", "cpus", "cpu",
-                   "distances", "firmware", "affinity", "node", "kernel", "sysctl", "managed",
-                   "swap", "disk"});
+                   "distances", "local_access_ns", "firmware", "affinity", "node", "kernel",
+                   "sysctl", "managed", "swap", "disk"});
   MachineFile machine;
   read_identity(root, machine);
   read_cpu(root, machine);

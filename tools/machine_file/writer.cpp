@@ -106,6 +106,8 @@ class Writer {
     if (!machine_.command_line.empty()) line("command_line = {}", quote(machine_.command_line));
     const bool counted = single() || is_default_cpus();
     if (counted && !machine_.cpu_nodes.empty()) line("cpus = {}", machine_.cpu_nodes.size());
+    if (machine_.local_access_ns != MachineSpec{}.local_access_ns)
+      line("local_access_ns = {}", machine_.local_access_ns);
     if (machine_.distances.empty()) return;
     line("distances = [");
     // As many rows as it has, not as many as there are nodes: whoever reads it back will tell.
