@@ -6,8 +6,9 @@
 namespace quire {
 
 Result<void> Machine::audit(TextSink& report) {
-  QUIRE_TRY(Audit({host_, map_, nodes_, tunables_, *plan_, *slabs_, debug_.bad_pages()}, report)
-                .run());
+  const Audit::Parts parts{host_,  map_,    nodes_,    tunables_,
+                           *plan_, *slabs_, *vmalloc_, debug_.bad_pages()};
+  QUIRE_TRY(Audit(parts, report).run());
   Text text(report);
   return mmu_->audit(text);
 }
@@ -26,6 +27,8 @@ Result<void> Audit::run() {
     QUIRE_TRY(check_zonelists(node));
   }
   QUIRE_TRY(slabs_.check_caches());
+  if (const char* const fault = parts_.vmalloc.fault(); fault != nullptr)
+    return broken_words("vmalloc: ", fault);
   if (leaked_ > parts_.bad_pages)
     return broken_words(leaked_, " blocks are neither free nor in a set nor in use, but only ",
                         parts_.bad_pages, " were reported and leaked");

@@ -27,6 +27,7 @@
 #include "host/host.hpp"
 #include "machine/slab_audit.hpp"
 #include "memmap/memmap.hpp"
+#include "vmalloc/vmalloc.hpp"
 #include "zone/zone.hpp"
 
 namespace quire {
@@ -40,6 +41,7 @@ class Audit {
     const Tunables& tunables;
     const BootPlan& plan;
     SlabCaches& slabs;
+    const VmallocSpace& vmalloc;
     std::uint64_t bad_pages;  // blocks that may have been leaked
   };
   Audit(const Parts& parts, TextSink& report)

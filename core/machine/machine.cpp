@@ -74,6 +74,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   release_free_pages();
   size_reserves();
   QUIRE_TRY(make_slab_caches(spec));
+  QUIRE_TRY(make_vmalloc(spec));
   open_proc(spec);
   release_late_pages();
   sysctls_->size_reserves();
@@ -205,6 +206,16 @@ Result<void> Machine::make_slab_caches(const MachineSpec& spec) {
   return kmalloc_->init();
 }
 
+Result<void> Machine::make_vmalloc(const MachineSpec& spec) {
+  QUIRE_TRY_ASSIGN(records, slabs_->create({.name = "vmap_area",
+                                            .shape = {.size = sizeof(VmapArea)}}));
+  vmalloc_.emplace(VmallocSpace::Parts{host_, map_, nodes_, *pages_, kernel_tables_->tables(),
+                                       kernel_tables_->space(), *records, *kmalloc_,
+                                       spec.profile.panic_on_warn});
+  stacks_.emplace(Stacks::Parts{map_, nodes_, *pages_, *vmalloc_});
+  return stacks_->init(nodes_.percpu_areas());
+}
+
 void Machine::open_proc(const MachineSpec& spec) {
   sysctls_.emplace(nodes_, tunables_);
   knobs_.emplace(*sysctls_);
@@ -217,6 +228,7 @@ void Machine::open_proc(const MachineSpec& spec) {
                                     .figures = figures_,
                                     .memory_model = spec.memory_model,
                                     .owners = debug_.owners().on() ? &debug_.owners() : nullptr,
+                                    .vmalloc = &*vmalloc_,
                                     .debug_tlbflush = spec.profile.debug_tlbflush});
   const PageCount block = whole_pages(memory_block_size(*proc_sources_));
   hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_, block});

@@ -22,6 +22,8 @@
 #include "pagetable/pagetable.hpp"
 #include "procfs/procfs.hpp"
 #include "slab/slab.hpp"
+#include "stack/stack.hpp"
+#include "vmalloc/vmalloc.hpp"
 #include "zone/zone.hpp"
 
 namespace quire {
@@ -49,6 +51,9 @@ class Machine {
   [[nodiscard]] KernelTables& kernel_tables() { return *kernel_tables_; }
   // Translation caches and windows onto high memory.
   [[nodiscard]] Mmu& mmu() { return *mmu_; }
+  // Ranges of kernel addresses over scattered pages, and stacks made of them.
+  [[nodiscard]] VmallocSpace& vmalloc() { return *vmalloc_; }
+  [[nodiscard]] Stacks& stacks() { return *stacks_; }
   // Memory that comes and goes.
   [[nodiscard]] Hotplug& hotplug() { return *hotplug_; }
   // Every /proc and /sys file, to read and to write.
@@ -68,6 +73,7 @@ class Machine {
   void size_reserves();
   void open_proc(const MachineSpec& spec);
   Result<void> make_slab_caches(const MachineSpec& spec);
+  Result<void> make_vmalloc(const MachineSpec& spec);
   void release_late_pages();
   void apply_command_line();
   Result<void> apply_sysctls(std::span<const SysctlSetting> settings);
@@ -91,6 +97,8 @@ class Machine {
   MemoryFigures figures_;
   std::optional<KernelTables> kernel_tables_;
   std::optional<Mmu> mmu_;
+  std::optional<VmallocSpace> vmalloc_;
+  std::optional<Stacks> stacks_;
   std::optional<Hotplug> hotplug_;
   std::optional<ProcSources> proc_sources_;
 };

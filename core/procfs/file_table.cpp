@@ -17,6 +17,7 @@ constexpr FixedFile kFixedFiles[] = {
     {"proc/meminfo", 0444, show_meminfo, kNone},
     {"proc/pagetypeinfo", 0400, show_pagetypeinfo, kNone},
     {"proc/slabinfo", 0400, show_slabinfo, kNone, FileNeeds::kSlabCaches},
+    {"proc/vmallocinfo", 0400, show_vmallocinfo, kNone},
     {"proc/vmstat", 0444, show_vmstat, kNone},
     {"proc/zoneinfo", 0444, show_zoneinfo, kNone},
     {QUIRE_MEMORY "auto_online_blocks", 0644, nullptr, Knob::kAutoOnlineBlocks,

@@ -9,8 +9,9 @@ constexpr Bytes kHugePageSize = size_of(kPageblockPages);
 
 // The space for vmalloc: 32 TiB under four levels of page tables, 12,800 TiB under five, what is
 // above the direct map on 32 bits.
-Bytes vmalloc_total(ArchProfile arch) {
-  switch (arch) {
+Bytes vmalloc_total(const ProcSources& from) {
+  if (from.vmalloc != nullptr) return from.vmalloc->layout().vmalloc.length();
+  switch (from.nodes.arch()) {
     case ArchProfile::kX86_64: return gib(std::uint64_t{32} << 10) - Bytes{1};
     case ArchProfile::kX86_64La57: return gib(std::uint64_t{12800} << 10) - Bytes{1};
     case ArchProfile::kX86_32: break;
@@ -61,8 +62,9 @@ void show_virtual_rows(const ProcSources& from, MeminfoRows& rows) {
   const MemoryFigures& figures = from.figures;
   rows.pages("CommitLimit", commit_limit(from.nodes, from.sysctls, figures.swap_total).raw());
   rows.pages("Committed_AS", figures.committed.raw());
-  rows.kib("VmallocTotal", vmalloc_total(from.nodes.arch()).raw() >> 10);
-  rows.pages("VmallocUsed", figures.vmalloc_used.raw());
+  rows.kib("VmallocTotal", vmalloc_total(from).raw() >> 10);
+  rows.pages("VmallocUsed",
+             (from.vmalloc != nullptr ? from.vmalloc->used() : figures.vmalloc_used).raw());
   rows.kib("VmallocChunk", 0);
   rows.pages("Percpu", figures.percpu.raw());
 }

@@ -14,6 +14,7 @@ void show_buddyinfo(const ProcSources& from, Text& out);
 void show_pagetypeinfo(const ProcSources& from, Text& out);
 void show_meminfo(const ProcSources& from, Text& out);
 void show_vmstat(const ProcSources& from, Text& out);
+void show_vmallocinfo(const ProcSources& from, Text& out);
 void show_iomem(const ProcSources& from, Text& out);
 
 // /sys/kernel/debug/page_owner; page_owner is on.

@@ -12,6 +12,7 @@
 #include "procfs/memory_hotplug.hpp"
 #include "procfs/sysctls.hpp"
 #include "slab/slab.hpp"
+#include "vmalloc/vmalloc.hpp"
 #include "zone/zone.hpp"
 
 namespace quire {
@@ -21,7 +22,7 @@ struct MemoryFigures {
   PageCount swap_total;
   PageCount swap_free;
   PageCount committed;       // Committed_AS
-  PageCount vmalloc_used;
+  PageCount vmalloc_used;    // where there is no VmallocSpace
   PageCount percpu;          // all CPUs' per-CPU areas
   LeafCounts direct_map;     // how the direct map maps RAM, by size of page
   bool gib_pages = false;    // the CPUs have pages of 1 GiB
@@ -38,6 +39,7 @@ struct ProcSources {
   MemoryModel memory_model = MemoryModel::kSparse;
   const PageOwners* owners = nullptr;  // null: page_owner is off
   SlabCaches* slabs = nullptr;   // null: there are none to show
+  const VmallocSpace* vmalloc = nullptr;  // null: figures say what is used, of areas nothing
   MemoryHotplug* hotplug = nullptr;  // null: memory blocks stay as they booted
   bool debug_tlbflush = false;   // vmstat has the nr_tlb_ rows
   bool under_hypervisor = true;  // as the recorded kernel ran; decides the size of memory blocks

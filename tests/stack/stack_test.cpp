@@ -33,7 +33,7 @@ class StackTest : public testing::Test {
 
   SpaceOnMachine on;
   TestMachine& machine = on.machine;
-  Stacks& stacks = on.stacks;
+  Stacks& stacks = on.machine.machine.stacks();
   VmallocSpace& space = on.space;
 };
 
@@ -62,9 +62,7 @@ TEST_F(StackTest, KernelStackCountsThoseInUse) {
   EXPECT_EQ(kernel_stack_kib(), 32u);
   stacks.free(first);
   EXPECT_EQ(kernel_stack_kib(), 16u);
-  StringSink meminfo;
-  ASSERT_TRUE(machine.machine.proc().read("proc/meminfo", meminfo).has_value());
-  EXPECT_THAT(meminfo.text, testing::HasSubstr("KernelStack:          16 kB\n"));
+  EXPECT_THAT(on.file("proc/meminfo"), testing::HasSubstr("KernelStack:          16 kB\n"));
   stacks.free(second);
   EXPECT_EQ(kernel_stack_kib(), 0u);
 }

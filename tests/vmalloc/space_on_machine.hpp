@@ -7,7 +7,6 @@
 
 #include "tests/support/small_machine.hpp"
 #include "tests/support/test_machine.hpp"
-#include "stack/stack.hpp"
 #include "vmalloc/vmalloc.hpp"
 
 namespace quire {
@@ -16,14 +15,9 @@ class SpaceOnMachine {
  public:
   explicit SpaceOnMachine(const Shape& shape = Shape::one_zone({64, 2}))
       : machine(shape),
-        layout(make_address_space(shape.arch, {machine.machine.map().end(),
-                                               machine.machine.map().end()})),
-        frames(machine.machine.map()),
-        tables({*layout.format, frames, flushes}),
-        space(parts(shape)),
-        stacks({machine.machine.map(), machine.machine.nodes(), machine.pages(), space}) {
-    if (!stacks.init(machine.machine.nodes().percpu_areas()).has_value())
-      throw std::runtime_error("no room for stacks");
+        tables(machine.machine.kernel_tables().tables()),
+        space(machine.machine.vmalloc()) {
+    machine.machine.kernel_tables().set_flush_sink(flushes);
   }
 
   [[nodiscard]] std::vector<Page*> pages_of(VirtAddr at, std::uint64_t count) const {
@@ -46,11 +40,11 @@ class SpaceOnMachine {
     return free_pages(machine.machine);
   }
 
-  // EXPECT_TRUE(on.balanced())
-  [[nodiscard]] testing::AssertionResult balanced() {
-    const char* const fault = space.fault();
-    if (fault != nullptr) return testing::AssertionFailure() << fault;
-    return audited(machine.machine);
+  [[nodiscard]] testing::AssertionResult balanced() { return audited(machine.machine); }
+  [[nodiscard]] std::string file(std::string_view path) {
+    StringSink sink;
+    EXPECT_TRUE(machine.machine.proc().read(path, sink).has_value());
+    return sink.text;
   }
 
   struct CountedFlushes final : FlushSink {
@@ -60,24 +54,9 @@ class SpaceOnMachine {
   };
 
   TestMachine machine;
-  AddressSpace layout;
-  TableFrames frames;
   CountedFlushes flushes;
-  PageTables tables;
-  VmallocSpace space;
-  Stacks stacks;
-
- private:
-  VmallocSpace::Parts parts(const Shape& shape) {
-    Machine& m = machine.machine;
-    frames.attach(machine.pages());
-    const auto records =
-        m.slabs().create({.name = "vmap_area", .shape = {.size = sizeof(VmapArea)}});
-    if (!tables.make_root().has_value() || !records.has_value())
-      throw std::runtime_error("no room for tables");
-    return {m.host(), m.map(), m.nodes(), m.pages(), tables, layout, **records, m.kmalloc(),
-            shape.profile.panic_on_warn};
-  }
+  PageTables& tables;
+  VmallocSpace& space;
 };
 
 }  // namespace quire

@@ -245,6 +245,18 @@ TEST(LazyPurge, OverTheLimitEverythingIsPurgedAtOnce) {
   EXPECT_EQ(on.space.vmalloc(Bytes{kPage}), on.space.layout().vmalloc.start);
 }
 
+TEST(LazyPurge, OneFlushServesAllThatWasFreed) {
+  SpaceOnMachine on;
+  std::vector<VirtAddr> held;
+  for (int i = 0; i < 20; ++i) held.push_back(on.space.vmalloc(Bytes{kPage}));
+  for (std::size_t i = 0; i < held.size(); i += 2) on.space.vfree(held[i]);
+  EXPECT_EQ(on.flushes.count, 0u);
+  on.space.purge();
+  EXPECT_EQ(on.flushes.count, 1u);
+  on.space.purge();
+  EXPECT_EQ(on.flushes.count, 1u);
+}
+
 TEST(LazyPurge, WithoutAPlaceWhatIsLazilyFreedIsPurgedFirst) {
   SpaceOnMachine on;
   const VirtRange two_pages{on.space.layout().modules.start,
@@ -304,6 +316,36 @@ TEST_F(DamagedSpace, WhatIsMappedWhereAnAreaWasFreedIsTold) {
   on.space.vfree(at);
   map_at(at + kPageSize);
   EXPECT_STREQ(on.space.fault(), "something is mapped where an area was freed");
+}
+
+TEST(Vmallocinfo, HasARowForEachAreaAndThenForWhatIsLazilyFreed) {
+  SpaceOnMachine on(Shape::two_nodes(64));
+  const VirtAddr first = on.space.vmalloc(Bytes{4 * kPage}, "first+0x1/0x2");
+  (void)on.space.allocate({.size = Bytes{kPage}, .node = node_id(1), .caller = "second"});
+  (void)on.space.vmalloc_user(Bytes{1}, "third");
+  (void)on.space.vmalloc(Bytes{513 * kPage}, "fourth");
+  on.space.vfree(first);
+  EXPECT_EQ(on.file("proc/vmallocinfo"),
+            "0xffffc90000005000-0xffffc90000007000    8192 second pages=1 vmalloc N1=1\n"
+            "0xffffc90000007000-0xffffc90000009000    8192 third pages=1 vmalloc user N0=1\n"
+            "0xffffc90000009000-0xffffc9000020b000 2105344 fourth pages=513 vmalloc vpages "
+            "N0=513\n"
+            "0xffffc9000020b000-0xffffc9000020e000   12288 fourth pages=2 vmalloc N0=2\n"
+            "0xffffc90000000000-0xffffc90000005000   20480 unpurged vm_area\n");
+}
+
+TEST(Vmallocinfo, CallersAreNamedWhereTheyDoNotNameThemselves) {
+  SpaceOnMachine on;
+  (void)on.space.vmalloc(Bytes{kPage});
+  EXPECT_THAT(on.file("proc/vmallocinfo"), testing::HasSubstr(" TestBody pages=1 vmalloc"));
+}
+
+TEST(Vmallocinfo, MeminfoCountsPagesOfVmallocButNotOfVmap) {
+  SpaceOnMachine on;
+  Page* page = on.machine.alloc(Gfp::kKernel, 0);
+  (void)on.space.vmap(std::span(&page, 1), Prot::kKernel);
+  (void)on.space.vmalloc(Bytes{7 * kPage});
+  EXPECT_THAT(on.file("proc/meminfo"), testing::HasSubstr("VmallocUsed:          28 kB\n"));
 }
 
 class EveryProfile : public testing::TestWithParam<ArchProfile> {};
