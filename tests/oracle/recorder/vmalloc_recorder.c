@@ -9,7 +9,6 @@
  *   P                          vm_unmap_aliases: everything lazily freed is purged
  *   W                          a pause, in which the kernel purges what is over its limit
  *   INFO ... END               the text of /proc/vmallocinfo
- *   SAY ...                    what the kernel's log got from the next operation is worth keeping
  */
 #include <linux/delay.h>
 #include <linux/fs.h>
