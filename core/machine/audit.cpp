@@ -10,6 +10,7 @@ Result<void> Machine::audit(TextSink& report) {
                            *plan_, *slabs_, *vmalloc_, debug_.bad_pages()};
   QUIRE_TRY(Audit(parts, report).run());
   Text text(report);
+  QUIRE_TRY(percpu_frames_->audit(text));
   return mmu_->audit(text);
 }
 

@@ -11,6 +11,8 @@
 //             name each populated zone once
 //   mmu       windows onto high memory are mapped as their books say; no CPU can use a stale
 //             translation (machine/mmu.hpp)
+//   per-CPU   pages of per-CPU memory beyond the first chunk have a frame of each CPU, and no
+//             others do (PercpuFrames::audit)
 //
 // Locking  Nobody uses the machine meanwhile. Locks are taken as their annotations ask.
 // Errors   kFault: the first thing that is wrong is in the sink, in plain words, a line. Pages in

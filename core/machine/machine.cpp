@@ -68,6 +68,8 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   QUIRE_TRY(debug_.init(switched_profile(spec, plan->command_line()), spec.arch, arena_));
   pages_.emplace(PageAllocator::Parts{host_, map_, nodes_, tunables_, debug_, helpers_});
   kernel_tables_->attach(*pages_);
+  QUIRE_TRY(percpu_frames_.emplace(*pages_, nodes_).init(arena_));
+  nodes_.percpu_areas().set_pages(*percpu_frames_);
 
   const OnCpu boot_cpu(cpus_.front());
   QUIRE_TRY(make_zonelists());
@@ -217,6 +219,7 @@ Result<void> Machine::make_vmalloc(const MachineSpec& spec) {
 }
 
 void Machine::open_proc(const MachineSpec& spec) {
+  figures_.percpu = pages_to_hold(FirstChunk::kUsed) * nodes_.cpu_count();
   sysctls_.emplace(nodes_, tunables_);
   knobs_.emplace(*sysctls_);
   knobs_->start(nodes_, plan_->command_line());

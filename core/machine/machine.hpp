@@ -20,6 +20,7 @@
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
 #include "pagetable/pagetable.hpp"
+#include "percpu/percpu.hpp"
 #include "procfs/procfs.hpp"
 #include "slab/slab.hpp"
 #include "stack/stack.hpp"
@@ -44,6 +45,7 @@ class Machine {
   [[nodiscard]] Kmalloc& kmalloc() { return *kmalloc_; }
   [[nodiscard]] MemoryMap& map() { return map_; }
   [[nodiscard]] Nodes& nodes() { return nodes_; }
+  [[nodiscard]] PercpuArea& percpu() { return nodes_.percpu_areas(); }
   [[nodiscard]] const BootPlan& plan() const { return *plan_; }
   [[nodiscard]] Tunables& tunables() { return tunables_; }
   [[nodiscard]] Host& host() const { return host_; }
@@ -89,6 +91,7 @@ class Machine {
   struct NoHelpers final : AllocHelpers {} helpers_;  // until reclaim, compaction and OOM exist
   PageDebug debug_;
   std::optional<PageAllocator> pages_;
+  std::optional<PercpuFrames> percpu_frames_;
   BugReports bug_reports_{host_, map_, nodes_};
   std::optional<SlabCaches> slabs_;
   std::optional<Kmalloc> kmalloc_;

@@ -66,7 +66,8 @@ void show_virtual_rows(const ProcSources& from, MeminfoRows& rows) {
   rows.pages("VmallocUsed",
              (from.vmalloc != nullptr ? from.vmalloc->used() : figures.vmalloc_used).raw());
   rows.kib("VmallocChunk", 0);
-  rows.pages("Percpu", figures.percpu.raw());
+  const std::uint64_t more = from.nodes.percpu_areas().populated().raw() * from.nodes.cpu_count();
+  rows.pages("Percpu", figures.percpu.raw() + more);
 }
 
 void show_direct_map(const MemoryFigures& figures, MeminfoRows& rows) {

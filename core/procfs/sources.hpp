@@ -23,7 +23,7 @@ struct MemoryFigures {
   PageCount swap_free;
   PageCount committed;       // Committed_AS
   PageCount vmalloc_used;    // where there is no VmallocSpace
-  PageCount percpu;          // all CPUs' per-CPU areas
+  PageCount percpu;          // the first chunks of all CPUs
   LeafCounts direct_map;     // how the direct map maps RAM, by size of page
   bool gib_pages = false;    // the CPUs have pages of 1 GiB
 };

@@ -36,6 +36,7 @@ class Nodes {
   [[nodiscard]] unsigned cpu_count(NodeId id) const;
   [[nodiscard]] NodeId node_of(CpuId cpu) const { return cpu_nodes_[index_of(cpu)]; }
   [[nodiscard]] PercpuArea& percpu_areas() { return areas_; }
+  [[nodiscard]] const PercpuArea& percpu_areas() const { return areas_; }
   [[nodiscard]] std::byte* percpu_area(CpuId cpu) const { return areas_.of(cpu); }
   [[nodiscard]] PerCpuZone& percpu(const Zone& zone, CpuId cpu) const {
     return percpu_at<PerCpuZone>(percpu_area(cpu), zone.percpu_offset);
