@@ -1,5 +1,6 @@
 // Threads on CPUs: attach, detach, and what the thread attached to last.
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,24 @@ struct Attached {
 thread_local std::vector<Attached> attached;
 thread_local std::string last_error;
 
+// A CPU that the thread keeps to itself, from quire_get_cpu to quire_put_cpu.
+struct Held {
+  std::uint64_t serial;
+  std::unique_ptr<Call> call;
+  CpuContext* cpu;
+};
+// Made when it is first asked for, after the claims that calls hold on to.
+std::vector<Held>& held() {
+  thread_local std::vector<Held> cpus;
+  return cpus;
+}
+
+CpuContext* held_cpu(const quire_machine& machine) {
+  for (const Held& one : held())
+    if (one.serial == machine.serial) return one.cpu;
+  return nullptr;
+}
+
 CpuClaim* claim_of(const quire_machine& machine) {
   for (auto at = attached.rbegin(); at != attached.rend(); ++at)
     if (at->serial == machine.serial) return at->claim;
@@ -33,10 +52,21 @@ int fail(Errno error, std::string_view what) {
 }
 
 Call::Call(quire_machine& machine) {
+  if (CpuContext* const cpu = held_cpu(machine); cpu != nullptr) {
+    held_.emplace(*cpu);
+    return;
+  }
   if (machine.sim) sim_ = std::unique_lock(machine.sim_lock);
   CpuClaim* claim = claim_of(machine);
   if (claim == nullptr) claim = &guest_.emplace(CpuClaim::share(*machine.pool));
   use_.emplace(*claim);
+}
+
+int cpu_of_thread(const quire_machine& machine) {
+  if (const CpuContext* const cpu = held_cpu(machine); cpu != nullptr)
+    return static_cast<int>(index_of(cpu->cpu));
+  const CpuClaim* const claim = claim_of(machine);
+  return static_cast<int>(index_of(claim == nullptr ? machine.last_cpu() : claim->cpu().cpu));
 }
 
 }  // namespace quire::api
@@ -68,6 +98,8 @@ int quire_attach(quire_machine* machine, int cpu) {
 int quire_detach(quire_machine* machine) {
   if (machine == nullptr) return fail(quire::Errno::kInvalid, "no machine");
   const std::uint64_t serial = machine->serial;
+  if (quire::api::held_cpu(*machine) != nullptr)
+    return fail(quire::Errno::kBusy, "the thread has not put its CPU back");
   const auto gone = std::erase_if(attached, [&](const auto& at) { return at.serial == serial; });
   if (gone == 0) return fail(quire::Errno::kInvalid, "the thread is not attached");
   quire::detach_thread(*machine->pool);
@@ -76,6 +108,23 @@ int quire_detach(quire_machine* machine) {
 
 quire_machine* quire_current(void) {
   return attached.empty() ? nullptr : attached.back().machine;
+}
+
+int quire_get_cpu(quire_machine* machine) {
+  if (machine == nullptr) return fail(quire::Errno::kInvalid, "no machine");
+  auto call = std::make_unique<quire::api::Call>(*machine);
+  quire::CpuContext* const cpu = quire::Arch::current();
+  quire::api::held().push_back({machine->serial, std::move(call), cpu});
+  return static_cast<int>(index_of(cpu->cpu));
+}
+
+int quire_put_cpu(quire_machine* machine) {
+  if (machine == nullptr) return fail(quire::Errno::kInvalid, "no machine");
+  auto& held = quire::api::held();
+  if (held.empty() || held.back().serial != machine->serial)
+    return fail(quire::Errno::kPermission, "not the CPU that the thread got last");
+  held.pop_back();
+  return 0;
 }
 
 }  // extern "C"

@@ -19,10 +19,14 @@ class Call {
   explicit Call(quire_machine& machine);
 
  private:
+  std::optional<OnCpu> held_;  // the thread has the CPU already: quire_get_cpu
   std::unique_lock<std::mutex> sim_;
   std::optional<CpuClaim> guest_;
   std::optional<CpuUse> use_;
 };
+
+// The CPU that calls of the thread run on.
+int cpu_of_thread(const quire_machine& machine);
 
 inline Page* core(quire_page* page) { return reinterpret_cast<Page*>(page); }
 inline quire_page* to_c(Page* page) { return reinterpret_cast<quire_page*>(page); }

@@ -9,9 +9,11 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "api/logging_host.hpp"
@@ -38,6 +40,12 @@ struct quire_machine {
   // The zone that the page belongs to; null for a page in a hole.
   [[nodiscard]] quire::Zone* zone_of(const quire::Page& page) const;
   [[nodiscard]] quire::CpuId last_cpu() const;
+  // Where a program's per-CPU variable has its pieces; they are made when it is first met.
+  quire::Result<quire::PercpuOffset> offset_of(const quire_percpu_variable& variable);
+  // The caches that callers have; one that stands for several (merged) is there as often.
+  [[nodiscard]] bool has_cache(quire::KmemCache* cache) const;
+  void add_cache(quire::KmemCache* cache);
+  void drop_cache(quire::KmemCache* cache);
 
   std::optional<quire::SimHost> sim;
   std::optional<quire::LoggingHost> sim_log;
@@ -47,4 +55,10 @@ struct quire_machine {
   std::optional<quire::CpuPool> pool;
   // Distinguishes machines that lie at the same address one after the other.
   const std::uint64_t serial;
+
+ private:
+  mutable std::mutex caches_lock_;
+  std::multiset<quire::KmemCache*> caches_;
+  std::mutex variables_lock_;
+  std::map<std::pair<const void*, std::size_t>, quire::PercpuOffset> variables_;
 };

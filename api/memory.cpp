@@ -1,22 +1,10 @@
 // Memory that comes and goes.
-#include "api/call.hpp"
+#include "api/arguments.hpp"
 
 using quire::Errno;
 using quire::api::Call;
 using quire::api::fail;
-
-namespace {
-
-// Nothing when the range does not consist of whole pages.
-std::optional<quire::PfnRange> pages_of(const quire_range& range) {
-  const quire::PhysAddr start{range.start};
-  const quire::PhysAddr end{range.start + range.size};
-  if (end < start || !start.is_aligned(quire::kPageSize) || !end.is_aligned(quire::kPageSize))
-    return std::nullopt;
-  return quire::PfnRange{pfn_down(start), pfn_down(end)};
-}
-
-}  // namespace
+using quire::api::pages_of;
 
 extern "C" {
 

@@ -1,50 +1,21 @@
 // Pages: allocated, freed, found.
-#include "api/call.hpp"
+#include "api/arguments.hpp"
 
 using quire::Errno;
-using quire::Gfp;
-using quire::NodeId;
 using quire::Order;
 using quire::Page;
 using quire::PageKind;
 using quire::api::Call;
-using quire::api::core;
 using quire::api::fail;
+using quire::api::find;
+using quire::api::flags_of;
+using quire::api::is_block;
+using quire::api::near;
+using quire::api::node_of;
+using quire::api::refuse;
 using quire::api::to_c;
 
 namespace {
-
-// Bits that no flag has say nothing.
-constexpr std::uint32_t kKnownFlags =
-    raw(Gfp::kTransHuge | Gfp::kAtomic | Gfp::kReclaim | Gfp::kDmaZone | Gfp::kDma32Zone |
-        Gfp::kReclaimable | Gfp::kMemalloc | Gfp::kRetryMayFail | Gfp::kNoFail | Gfp::kNoRetry |
-        Gfp::kZero | Gfp::kWrite | Gfp::kThisNode | Gfp::kAccount);
-static_assert(kKnownFlags == 0x7fffff);
-
-constexpr Gfp flags_of(quire_gfp_t gfp) { return static_cast<Gfp>(gfp & kKnownFlags); }
-
-quire_page* no_page(Errno error, std::string_view what) {
-  fail(error, what);
-  return nullptr;
-}
-
-// In use, as the first page of a block of that order.
-bool is_block(const Page& page, Order order) {
-  const PageKind kind = page.word.kind();
-  return (kind == PageKind::kInUse || kind == PageKind::kCompound) && page.refcount > 0 &&
-         page.word.order() == order;
-}
-
-// The page of the machine, or null with the error kept.
-Page* find(const quire_machine* machine, const quire_page* page) {
-  if (machine == nullptr) {
-    fail(Errno::kInvalid, "no machine");
-    return nullptr;
-  }
-  Page* const found = machine->page_of(page);
-  if (found == nullptr) fail(Errno::kInvalid, "not a page of this machine");
-  return found;
-}
 
 quire::Zone* zone_of(const quire_machine* machine, const quire_page* page) {
   const Page* const found = find(machine, page);
@@ -64,15 +35,13 @@ quire_page* quire_alloc_pages(quire_machine* machine, quire_gfp_t gfp, unsigned 
 
 quire_page* quire_alloc_pages_node(quire_machine* machine, int node, quire_gfp_t gfp,
                                    unsigned order) {
-  if (machine == nullptr) return no_page(Errno::kInvalid, "no machine");
-  if (order > QUIRE_MAX_ORDER) return no_page(Errno::kInvalid, "the order is above 10");
-  if (node != QUIRE_NO_NODE && quire_node_is_online(machine, node) != 1)
-    return no_page(Errno::kInvalid, "no such node");
+  if (machine == nullptr) return refuse(Errno::kInvalid, "no machine");
+  if (order > QUIRE_MAX_ORDER) return refuse(Errno::kInvalid, "the order is above 10");
+  const auto from = node_of(*machine, node);
+  if (!from) return refuse(Errno::kInvalid, "no such node");
   const Call call(*machine);
-  const NodeId from = node == QUIRE_NO_NODE ? quire::Arch::current()->node
-                                            : NodeId{static_cast<std::uint16_t>(node)};
-  Page* const page = machine->machine->pages().allocate(flags_of(gfp), Order{order}, from);
-  return page == nullptr ? no_page(Errno::kNoMemory, "no free block") : to_c(page);
+  Page* const page = machine->machine->pages().allocate(flags_of(gfp), Order{order}, near(*from));
+  return page == nullptr ? refuse(Errno::kNoMemory, "no free block") : to_c(page);
 }
 
 quire_page* quire_get_zeroed_page(quire_machine* machine, quire_gfp_t gfp) {
@@ -119,11 +88,11 @@ int64_t quire_page_to_pfn(const quire_machine* machine, const quire_page* page) 
 }
 
 quire_page* quire_pfn_to_page(const quire_machine* machine, uint64_t pfn) {
-  if (machine == nullptr) return no_page(Errno::kInvalid, "no machine");
+  if (machine == nullptr) return refuse(Errno::kInvalid, "no machine");
   constexpr std::uint64_t kPfnBits = 40;
-  if (pfn >> kPfnBits != 0) return no_page(Errno::kInvalid, "no address has that many bits");
+  if (pfn >> kPfnBits != 0) return refuse(Errno::kInvalid, "no address has that many bits");
   Page* const page = machine->machine->map().page_of(quire::Pfn{pfn});
-  return page == nullptr ? no_page(Errno::kInvalid, "no memory there") : to_c(page);
+  return page == nullptr ? refuse(Errno::kInvalid, "no memory there") : to_c(page);
 }
 
 void* quire_page_address(const quire_machine* machine, const quire_page* page) {
@@ -132,9 +101,9 @@ void* quire_page_address(const quire_machine* machine, const quire_page* page) {
 }
 
 quire_page* quire_virt_to_page(const quire_machine* machine, const void* address) {
-  if (machine == nullptr) return no_page(Errno::kInvalid, "no machine");
+  if (machine == nullptr) return refuse(Errno::kInvalid, "no machine");
   Page* const page = machine->page_at(address);
-  return page == nullptr ? no_page(Errno::kInvalid, "no frame's content lies there") : to_c(page);
+  return page == nullptr ? refuse(Errno::kInvalid, "no frame's content lies there") : to_c(page);
 }
 
 const char* quire_page_zone(const quire_machine* machine, const quire_page* page) {

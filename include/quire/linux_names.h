@@ -10,6 +10,7 @@
 #ifndef QUIRE_LINUX_NAMES_H
 #define QUIRE_LINUX_NAMES_H
 
+#include <quire/linux_percpu.h>
 #include <quire/quire.h>
 
 struct page; /* a quire_page by the name that Linux has for it */
@@ -107,5 +108,34 @@ static inline void free_pages(unsigned long address, unsigned order) {
   if (address != 0) __free_pages(virt_to_page((const void *)address), order);
 }
 static inline void free_page(unsigned long address) { free_pages(address, 0); }
+
+static inline void *alloc_pages_exact_nid(int node, size_t size, gfp_t gfp) {
+  struct quire_page *page =
+      quire_alloc_pages_exact(quire_current(), node, gfp & ~__GFP_HIGHMEM, size);
+  return page ? quire_page_address(quire_current(), page) : (void *)0;
+}
+static inline void *alloc_pages_exact(size_t size, gfp_t gfp) {
+  return alloc_pages_exact_nid(NUMA_NO_NODE, size, gfp);
+}
+static inline void free_pages_exact(void *address, size_t size) {
+  if (address) quire_free_pages_exact(quire_current(), quire_virt_to_page(quire_current(), address),
+                                      size);
+}
+
+/* In `gfp`, which zones may serve; the pageblocks become movable whatever `type` says. */
+static inline int quire_linux_range(unsigned long start, gfp_t gfp, unsigned long end) {
+  const struct quire_range range = {(uint64_t)start << PAGE_SHIFT,
+                                    (uint64_t)(end - start) << PAGE_SHIFT};
+  return quire_alloc_contig_range(quire_current(), &range, gfp);
+}
+#define MIGRATE_MOVABLE 1
+#define alloc_contig_range(start, end, type, gfp) \
+  ((void)(type), quire_linux_range((start), (gfp), (end)))
+#define alloc_contig_pages(count, gfp, node, nodes) \
+  ((void)(nodes), (struct page *)quire_alloc_contig_pages(quire_current(), (node), (gfp), (count)))
+static inline void free_contig_range(unsigned long pfn, unsigned count) {
+  const struct quire_range range = {(uint64_t)pfn << PAGE_SHIFT, (uint64_t)count << PAGE_SHIFT};
+  quire_free_contig_range(quire_current(), &range);
+}
 
 #endif

@@ -26,6 +26,8 @@
 
 #include <quire/export.h>
 #include <quire/gfp.h>
+#include <quire/percpu.h>
+#include <quire/slab.h>
 #include <quire/version.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -103,6 +105,14 @@ QUIRE_API int quire_free_pages(struct quire_machine *machine, struct quire_page 
 QUIRE_API int quire_split_page(struct quire_machine *machine, struct quire_page *page,
                                unsigned order);
 
+/* As many pages as hold `size` bytes, at most a block, from the smallest block that has them; each
+ * has a reference of its own. quire_free_pages_exact takes back all of them or, where not all are
+ * single pages in use, none. */
+QUIRE_API struct quire_page *quire_alloc_pages_exact(struct quire_machine *machine, int node,
+                                                     quire_gfp_t gfp, size_t size);
+QUIRE_API int quire_free_pages_exact(struct quire_machine *machine, struct quire_page *first,
+                                     size_t size);
+
 /* -EINVAL when it is no page of the machine. */
 QUIRE_API int64_t quire_page_to_pfn(const struct quire_machine *machine,
                                     const struct quire_page *page);
@@ -120,16 +130,26 @@ QUIRE_API const char *quire_page_zone(const struct quire_machine *machine,
 QUIRE_API int quire_page_node(const struct quire_machine *machine,
                               const struct quire_page *page);
 
-/* --- Memory that comes and goes --------------------------------------------------------------- */
+/* --- Ranges of memory ----------------------------------------------------------------------- */
 
 struct quire_range {
-  uint64_t start;  /* bytes; whole memory blocks */
+  uint64_t start;  /* bytes, in whole pages */
   uint64_t size;
 };
 
-/* Adds RAM of `node` as offline memory blocks, which /sys/devices/system/memory/memoryN/state
- * brings online; removes blocks that are offline. There is room for what the machine's affinity
- * rows mark as hot-pluggable: -ENOSPC beyond. No other thread calls the machine meanwhile. */
+/* All pages of the range, which lies in one zone (-EBUSY when one is in use); the first `count`
+ * pages that are free in a row, at a multiple of their number. Each has its own reference. */
+QUIRE_API int quire_alloc_contig_range(struct quire_machine *machine,
+                                       const struct quire_range *range, quire_gfp_t gfp);
+QUIRE_API struct quire_page *quire_alloc_contig_pages(struct quire_machine *machine, int node,
+                                                      quire_gfp_t gfp, uint64_t count);
+QUIRE_API int quire_free_contig_range(struct quire_machine *machine,
+                                      const struct quire_range *range);
+
+/* Adds RAM of `node` as memory blocks, whole ones and offline, which
+ * /sys/devices/system/memory/memoryN/state brings online; removes blocks that are offline. There is
+ * room for what the machine's affinity rows mark as hot-pluggable: -ENOSPC beyond. No other thread
+ * calls the machine meanwhile. */
 QUIRE_API int quire_add_memory(struct quire_machine *machine, int node,
                                const struct quire_range *range);
 QUIRE_API int quire_remove_memory(struct quire_machine *machine,

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <quire/pages.hpp>
+#include <quire/percpu.hpp>
 #include <quire/quire.h>
 
 #include <cstdint>
@@ -60,6 +61,12 @@ class Machine {
                                static_cast<unsigned>(order));
     if (page == nullptr) return failed(0);
     return Pages(machine_, page, order);
+  }
+
+  // A zeroed T on every CPU.
+  template <class T>
+  Result<PerCpu<T>> per_cpu() {
+    return PerCpu<T>::make(machine_);
   }
 
   Result<std::string> read(const std::string& path) {

@@ -1,16 +1,10 @@
 /* The C API as a C11 program sees it, Linux's names included; called from quire_c_test.cpp. */
 #include "tests/api/quire_c.h"
 
+#include <errno.h>
 #include <quire/linux_names.h>
 #include <quire/quire.h>
 #include <string.h>
-
-#define CHECK(condition) \
-  do {                   \
-    if (!(condition)) return "line " QUIRE_TEXT(__LINE__) ": " #condition; \
-  } while (0)
-#define QUIRE_TEXT(x) QUIRE_TEXT_OF(x)
-#define QUIRE_TEXT_OF(x) #x
 
 const char *quire_c_linux_names(struct quire_machine *machine) {
   CHECK(alloc_pages(GFP_KERNEL, 0) == NULL);
@@ -34,6 +28,17 @@ const char *quire_c_linux_names(struct quire_machine *machine) {
   CHECK(address != 0);
   free_pages(address, 3);
   free_pages(0, 3);
+
+  char *exact = alloc_pages_exact(3 * PAGE_SIZE - 1, GFP_KERNEL);
+  CHECK(exact != NULL);
+  const unsigned long pfn = page_to_pfn(virt_to_page(exact));
+  CHECK(alloc_contig_range(pfn, pfn + 3, MIGRATE_MOVABLE, GFP_KERNEL) == -EBUSY);
+  CHECK(alloc_contig_range(pfn + 3, pfn + 4, MIGRATE_MOVABLE, GFP_KERNEL) == 0);
+  free_contig_range(pfn + 3, 1);
+  free_pages_exact(exact, 3 * PAGE_SIZE - 1);
+  struct page *row = alloc_contig_pages(1500, GFP_KERNEL, NUMA_NO_NODE, NULL);
+  CHECK(row != NULL && page_to_pfn(row) % 1500 == 0);
+  free_contig_range(page_to_pfn(row), 1500);
   CHECK(quire_detach(machine) == 0);
   CHECK(quire_current() == NULL);
   return NULL;

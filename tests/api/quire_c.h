@@ -2,6 +2,13 @@
 #ifndef QUIRE_TESTS_API_QUIRE_C_H
 #define QUIRE_TESTS_API_QUIRE_C_H
 
+#define CHECK(condition) \
+  do {                   \
+    if (!(condition)) return "line " QUIRE_TEXT(__LINE__) ": " #condition; \
+  } while (0)
+#define QUIRE_TEXT(x) QUIRE_TEXT_OF(x)
+#define QUIRE_TEXT_OF(x) #x
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -9,6 +16,7 @@ extern "C" {
 struct quire_machine;
 /* On a machine of two nodes whose frames have content. */
 const char *quire_c_linux_names(struct quire_machine *machine);
+const char *quire_c_percpu(struct quire_machine *machine);
 
 #ifdef __cplusplus
 }

@@ -231,6 +231,14 @@ TEST(CApiInC, TheNamesOfLinuxWorkOnTheAttachedMachine) {
   quire_machine_destroy(machine);
 }
 
+TEST(CApiInC, PerCpuVariablesHaveAPieceOnEachCpu) {
+  quire_machine* const machine = quire_machine_create_from_text(kTwoNodes, &kNative, nullptr, 0);
+  ASSERT_NE(machine, nullptr);
+  const char* const wrong = quire_c_percpu(machine);
+  EXPECT_EQ(wrong, nullptr) << wrong;
+  quire_machine_destroy(machine);
+}
+
 TEST(CApiThreads, AnAttachedThreadMayOutliveItsMachine) {
   quire_machine* machine = quire_machine_create_from_text(kTwoNodes, &kNative, nullptr, 0);
   ASSERT_EQ(quire_attach(machine, 0), 0);

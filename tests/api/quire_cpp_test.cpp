@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <quire/quire.hpp>
 
+#include <array>
 #include <cstring>
 
 #include "tests/api/machines.hpp"
@@ -29,6 +30,19 @@ TEST(CppApi, ABlockIsFreeWhenItsOwnerEnds) {
     EXPECT_EQ(block.get(), nullptr);
   }
   EXPECT_EQ(machine->counter("pgfree").value() - before, 16);
+}
+
+TEST(CppApi, EachCpuHasAPieceAndAThreadKeepsItsOwn) {
+  auto machine = Machine::from_text(quire::test::kTwoNodes, quire::test::kNative);
+  const auto on_cpu = machine->attach(quire::Cpu{2});
+  quire::PerCpu<long> hits = machine->per_cpu<long>().value();
+  ++*hits.here();
+  hits.on(quire::Cpu{0}) = 40;
+  long sum = 0;
+  for (int cpu = 0; cpu < machine->cpus(); ++cpu) sum += hits.on(quire::Cpu{cpu});
+  EXPECT_EQ(sum, 41);
+  EXPECT_EQ(hits.on(quire::Cpu{2}), 1);
+  EXPECT_FALSE((machine->per_cpu<std::array<char, 40'000>>().has_value()));
 }
 
 TEST(CppApi, ErrorsAreValues) {
