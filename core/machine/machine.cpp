@@ -57,6 +57,8 @@ std::uint32_t number(SectionId section) { return static_cast<std::uint32_t>(sect
 }  // namespace
 
 Result<void> Machine::boot(const MachineSpec& spec) {
+  // Whatever CPU the caller may be on, it is none of this machine's, or of one that is gone.
+  const OnCpu outside(nullptr);
   QUIRE_TRY_ASSIGN(plan, BootPlan::make(spec, arena_, host_));
   plan_ = plan;
   QUIRE_TRY(make_memory_map(spec));

@@ -109,14 +109,16 @@ class Machine {
 // Runs its scope on a CPU of a machine, and puts the caller back where it was.
 class OnCpu {
  public:
-  explicit OnCpu(CpuContext& context) : previous_(Arch::current()) {
-    Arch::set_current(&context);
-  }
+  explicit OnCpu(CpuContext& context) : OnCpu(&context) {}
+  // On none.
+  explicit OnCpu(std::nullptr_t) : OnCpu(static_cast<CpuContext*>(nullptr)) {}
   ~OnCpu() { Arch::set_current(previous_); }
   OnCpu(const OnCpu&) = delete;
   OnCpu& operator=(const OnCpu&) = delete;
 
  private:
+  explicit OnCpu(CpuContext* context) : previous_(Arch::current()) { Arch::set_current(context); }
+
   CpuContext* previous_;
 };
 

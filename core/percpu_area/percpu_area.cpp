@@ -16,7 +16,7 @@ constexpr Bytes bytes_of(std::uint32_t granules) { return PercpuChunk::kGranule 
 }  // namespace
 
 Result<void> PercpuArea::init(Arena& arena, std::span<const NodeId> cpu_nodes,
-                              Bytes static_size) QUIRE_NO_THREAD_SAFETY_ANALYSIS {
+                              Bytes static_size) {
   static_ = static_size;
   first_chunk_ = size_of(pages_to_hold(static_size + kFirstDynamic));
   QUIRE_TRY_ASSIGN(areas, arena.make_array<std::byte*>(cpu_nodes.size()));
@@ -25,6 +25,7 @@ Result<void> PercpuArea::init(Arena& arena, std::span<const NodeId> cpu_nodes,
     QUIRE_TRY_ASSIGN(area, arena.allocate(first_chunk_ + kUnit * kMoreChunks, cpu_nodes[cpu]));
     areas_[cpu] = area;
   }
+  const SpinGuard guard(lock_);
   PercpuChunk& first = chunks_.front();
   QUIRE_TRY(first.reserve(arena, whole_pages(first_chunk_) - whole_pages(static_)));
   for (unsigned i = 1; i <= kMoreChunks; ++i)

@@ -69,8 +69,7 @@ class PercpuArea {
       static_cast<std::uint32_t>(whole_pages(kUnit).raw()) * kMoreChunks;
   static constexpr Bytes kLargest = kib(32);       // what can be asked for at once
 
-  // An area for each entry of `cpu_nodes`: the nodes of the CPUs. Nobody else knows it yet, and
-  // the caller is on no CPU of the machine, so that no lock is taken.
+  // An area for each entry of `cpu_nodes`: the nodes of the CPUs.
   Result<void> init(Arena& arena, std::span<const NodeId> cpu_nodes, Bytes static_size);
   // Until then there is the first chunk alone.
   void set_pages(PercpuPages& pages) { pages_ = &pages; }
