@@ -1,6 +1,5 @@
 // The C calls, on the process's own malloc: libquire_malloc.so comes first among this program's
-// libraries. Without it (under sanitizers) the tests hold of any malloc, and those about this
-// one's own promises are skipped.
+// libraries.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -73,7 +72,6 @@ TEST(MallocCalls, ABlockIsAlignedUsableToItsEndAndItsOwn) {
   }
 }
 
-#if !defined(QUIRE_PLAIN_MALLOC)
 TEST(MallocCalls, NoBlockOfASizeClassIsMoreThanAnEighthLargerThanAskedFor) {
   for (std::size_t size = 129; size <= kLargestClass; size += 7) {
     const Block block(std::malloc(size));
@@ -85,7 +83,6 @@ TEST(MallocCalls, AlignedBlocksComeFromTheLeastClassThatIsAligned) {
   const Block block(std::aligned_alloc(64, 100));
   EXPECT_EQ(malloc_usable_size(block.get()), 128);
 }
-#endif
 
 TEST(MallocCalls, EveryAlignmentOfEverySizeIsKept) {
   for (std::size_t align = sizeof(void*); align <= (std::size_t{16} << 20); align *= 2) {
@@ -199,7 +196,6 @@ TEST(MallocCalls, EmptyBlocksAreDistinct) {
   EXPECT_NE(a.get(), b.get());
 }
 
-#if !defined(QUIRE_PLAIN_MALLOC)
 TEST(MallocCalls, ABlockThatWasNeverGivenEndsTheProcess) {
   std::array<char, 8192> own{};
   EXPECT_DEATH(std::free(hidden(own.data() + 64)), "invalid pointer");
@@ -208,7 +204,6 @@ TEST(MallocCalls, ABlockThatWasNeverGivenEndsTheProcess) {
   std::free(block);
   EXPECT_DEATH(std::free(hidden(block)), "invalid pointer") << "freed twice";
 }
-#endif
 
 }  // namespace
 }  // namespace quire::preload
