@@ -176,6 +176,7 @@ TEST(SlabModel, WhereObjectsAreClearedOnTheirWay) {
   SCOPED_TRACE("seed 4");
   Shape shape = Shape::two_nodes(128);
   shape.profile.init_on_free = true;
+  shape.options = "slab_nomerge";
   Model(4, shape).run();
 }
 
