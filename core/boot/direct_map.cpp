@@ -182,8 +182,11 @@ class DirectMapPlanner {
     for (std::size_t kind = 0; kind < kinds; ++kind) {
       const Bytes reach{std::uint64_t{1} << reach_.shifts[kind]};
       for (PhysAddr at = piece.range.start.align_down(reach); at < piece.range.end; at += reach) {
-        QUIRE_TRY_ASSIGN(is_new, note(at.raw() | kind));
-        if (!is_new) continue;
+        // What lies within the piece as a whole was never touched before.
+        if (at < piece.range.start || piece.range.end - at < reach) {
+          QUIRE_TRY_ASSIGN(is_new, note(at.raw() | kind));
+          if (!is_new) continue;
+        }
         QUIRE_TRY_ASSIGN(table, take_table());
         QUIRE_TRY(tables_.push_back(table));
       }

@@ -14,18 +14,24 @@ class FrameFinder {
   // Takes what it can of reserved RAM in `range`, from its end down.
   void search(PhysRange range) {
     const std::span<const MemblockRegion> reserved = memblock_.reserved().regions();
-    for (std::size_t i = reserved.size(); i-- > 0 && !done();) {
-      const PhysRange part = reserved[i].range().intersect(range);
-      for (Pfn pfn = pfn_up(part.end); pfn > pfn_down(part.start) && !part.empty() && !done();) {
-        pfn -= PageCount{1};
-        if (usable(pfn)) frames_[found_++] = pfn;
-      }
-    }
+    const std::span<const MemblockRegion> memory = memblock_.memory().regions();
+    for (std::size_t i = reserved.size(); i-- > 0;)
+      for (std::size_t m = memory.size(); m-- > 0;)
+        take_from(reserved[i].range().intersect(range).intersect(memory[m].range()));
   }
 
  private:
+  void take_from(PhysRange part) {
+    if (part.empty()) return;
+    const Pfn end = min_of(pfn_up(part.end), sources_.low_end);
+    for (Pfn pfn = end; pfn > pfn_down(part.start) && !done();) {
+      pfn -= PageCount{1};
+      if (usable(pfn)) frames_[found_++] = pfn;
+    }
+  }
+
   [[nodiscard]] bool usable(Pfn pfn) const {
-    if (pfn == Pfn{0} || pfn >= sources_.low_end || !memblock_.is_memory(pfn)) return false;
+    if (pfn == Pfn{0} || !memblock_.is_memory(pfn)) return false;
     for (const LateFreed& late : sources_.freed)
       if (late.range.contains(pfn)) return false;
     for (const Pfn table : sources_.map.tables)

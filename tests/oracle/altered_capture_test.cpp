@@ -54,7 +54,7 @@ TEST_P(AlteredFile, IsFoundOrFollowsUse) {
 }
 
 constexpr Alteration kSlabinfo[] = {
-    {"ObjectSize", "slabinfo", "kmalloc-96 ", "kmalloc-95 ", "cache kmalloc-95 is there in Linux"},
+    {"ObjectSize", "slabinfo", "kmalloc-96 ", "kmalloc-95 ", "kmalloc-95 is there in Linux"},
     {"PagesOfASlab", "slabinfo", "  8192    4    8 :", "  8192    4    4 :",
      "cache dma-kmalloc-8k is 8192 4 4 in Linux, 8192 4 8 here"},
     {"Version", "slabinfo", "version: 2.1", "version: 2.0", "slabinfo line 1"},
