@@ -57,9 +57,10 @@ std::optional<VmallocSpace::Shape> VmallocSpace::huge_shape(const Ask& ask) cons
 }
 
 VirtAddr VmallocSpace::allocate_shaped(const Ask& ask, const Shape& shape) {
-  VmapArea* const area = take_area(ask, shape);
+  Ask marked = ask;
+  marked.flags = marked.flags | VmapFlags::kAlloc;
+  VmapArea* const area = take_area(marked, shape);
   if (area == nullptr) return {};
-  area->flags = area->flags | VmapFlags::kAlloc;
   const bool made = make_array(*area, ask) && fill(*area, ask, shape.order) &&
                     map(*area, ask.prot, shape.order).has_value();
   used_pages_.fetch_add(area->page_count, std::memory_order_relaxed);
