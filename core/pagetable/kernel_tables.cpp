@@ -170,9 +170,7 @@ void KernelTables::flush(const Gone& gone) {
 
 void KernelTables::root_changed(const PageTables& tables, VirtAddr at) {
   if (&tables != &tables_ || at < space_.kernel_start()) return;
-  const SpinGuard guard(lock_);
-  for (KernelSharer* sharer = sharers_; sharer != nullptr; sharer = sharer->next)
-    sharer->tables.share_entry(tables_, at);
+  for_each_sharer([&](PageTables& sharer) { sharer.share_entry(tables_, at); });
 }
 
 }  // namespace quire

@@ -58,6 +58,13 @@ class KernelTables final : public FlushSink {
   void share_with(KernelSharer& sharer) QUIRE_EXCLUDES(lock_);
   void leave(KernelSharer& sharer) QUIRE_EXCLUDES(lock_);
 
+  template <class Visit>
+  void for_each_sharer(Visit visit) QUIRE_EXCLUDES(lock_) {
+    const SpinGuard guard(lock_);
+    for (KernelSharer* sharer = sharers_; sharer != nullptr; sharer = sharer->next)
+      visit(sharer->tables);
+  }
+
   // FlushSink, for the kernel's and for processes' tables.
   void flush(const Gone& gone) override;
   // A new entry of the kernel's root is put into every root (sync_global_pgds).

@@ -58,8 +58,12 @@ PageLevel PageTables::largest_at(VirtRange rest, const Mapping& mapping) const {
 
 // Maps the first of `rest`: all entries of a table that are wanted. Where that ends.
 Result<VirtAddr> PageTables::map_step(VirtRange rest, const Mapping& mapping) {
-  const PageLevel level = largest_at(rest, mapping);
+  PageLevel level = largest_at(rest, mapping);
   QUIRE_TRY_ASSIGN(slot, make_slot(rest.start, level));
+  for (Entry there = load(slot); there.is_table(level); there = load(slot)) {
+    slot = child(slot, there, rest.start);
+    level = slot.level;
+  }
   const LevelFormat& of = format().at(level);
   const Entry first = format().leaf_entry(level, mapping.first, mapping.prot);
   const auto count = static_cast<unsigned>(

@@ -24,8 +24,10 @@ Result<void> PageTables::check(VirtRange range) const {
   if (range.empty()) return Errno::kInvalid;
   const VirtAddr last = range.end - Bytes{1};
   const bool whole = range.start.is_aligned(kPageSize) && range.end.is_aligned(kPageSize);
-  const bool one_half = (range.start.raw() ^ last.raw()) >> (format().address_bits - 1) == 0;
-  if (!whole || !one_half || !format().is_address(range.start)) return Errno::kInvalid;
+  // With 64 bits a range does not go from one half to the other.
+  const bool one_half = (range.start.raw() ^ last.raw()) >> 63 == 0;
+  const bool addresses = format().is_address(range.start) && format().is_address(last);
+  if (!whole || !one_half || !addresses) return Errno::kInvalid;
   return {};
 }
 

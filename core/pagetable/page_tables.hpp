@@ -87,6 +87,8 @@ class PageTables {
   [[nodiscard]] const PagingFormat& format() const { return parts_.format; }
   [[nodiscard]] Pfn root_frame() const { return parts_.frames.pfn_of(root_); }
   [[nodiscard]] PageIndex root() const { return root_; }
+  // Entries of the root from this on lead to another's tables.
+  [[nodiscard]] unsigned first_shared() const { return first_shared_; }
   [[nodiscard]] TableReader reader() const { return {parts_.format, parts_.frames}; }
   [[nodiscard]] bool is_user() const { return parts_.user; }
   [[nodiscard]] TableFrames& frames() const { return parts_.frames; }
@@ -94,7 +96,7 @@ class PageTables {
   struct Mapping {
     Pfn first;  // frames that follow one another from here
     Prot prot{};
-    PageLevel largest = PageLevel::kPte;  // pages of up to this size, where they fit
+    PageLevel largest = PageLevel::kPte;  // of up to this size, where they fit and no table is
   };
   Result<void> map(VirtRange range, const Mapping& mapping);
   Result<void> map_pages(VirtAddr start, std::span<Page* const> pages, Prot prot);
@@ -164,7 +166,7 @@ class PageTables {
 
   const Parts parts_;
   PageIndex root_ = PageIndex::kNone;
-  unsigned first_shared_ = ~0u;  // entries of the root from here on lead to another's tables
+  unsigned first_shared_ = ~0u;
 };
 
 template <class Visit>

@@ -42,6 +42,11 @@ class TableFrames {
   [[nodiscard]] PageIndex at(Pfn frame) const { return map_.index_of(*map_.page_of(frame)); }
   [[nodiscard]] MemoryMap& map() const { return map_; }
 
+  // One of those that boot has reserved.
+  [[nodiscard]] static bool is_reserved(const Page& table) {
+    return table.mapping == kReservedFrame;
+  }
+
   [[nodiscard]] std::int32_t entries_in_use(PageIndex table) const {
     return __atomic_load_n(&map_.at(table).mapcount, __ATOMIC_RELAXED);
   }
