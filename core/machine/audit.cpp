@@ -6,8 +6,8 @@
 namespace quire {
 
 Result<void> Machine::audit(TextSink& report) {
-  const Audit::Parts parts{host_,  map_,    nodes_,    tunables_,
-                           *plan_, *slabs_, *vmalloc_, debug_.bad_pages()};
+  const Audit::Parts parts{host_,   map_,      nodes_,          tunables_,         *plan_,
+                           *slabs_, *vmalloc_, *kernel_tables_, debug_.bad_pages()};
   QUIRE_TRY(Audit(parts, report).run());
   Text text(report);
   QUIRE_TRY(percpu_frames_->audit(text));
@@ -30,6 +30,7 @@ Result<void> Audit::run() {
   QUIRE_TRY(slabs_.check_caches());
   if (const char* const fault = parts_.vmalloc.fault(); fault != nullptr)
     return broken_words("vmalloc: ", fault);
+  QUIRE_TRY(tables_.check());
   if (leaked_ > parts_.bad_pages)
     return broken_words(leaked_, " blocks are neither free nor in a set nor in use, but only ",
                         parts_.bad_pages, " were reported and leaked");

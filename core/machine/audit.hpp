@@ -7,6 +7,7 @@
 //             beside a free buddy; nr_free and NR_FREE_PAGES are what the lists hold
 //   sets      counts are what lists and hot pages hold; no limit lets a set outgrow `high`
 //   slabs     machine/slab_audit.hpp
+//   tables    machine/table_audit.hpp
 //   rules     watermarks and protection follow from tunables, thresholds from those; zonelists
 //             name each populated zone once
 //   mmu       windows onto high memory are mapped as their books say; no CPU can use a stale
@@ -28,6 +29,7 @@
 #include "boot/boot.hpp"
 #include "host/host.hpp"
 #include "machine/slab_audit.hpp"
+#include "machine/table_audit.hpp"
 #include "memmap/memmap.hpp"
 #include "vmalloc/vmalloc.hpp"
 #include "zone/zone.hpp"
@@ -44,10 +46,14 @@ class Audit {
     const BootPlan& plan;
     SlabCaches& slabs;
     const VmallocSpace& vmalloc;
+    KernelTables& kernel_tables;
     std::uint64_t bad_pages;  // blocks that may have been leaked
   };
   Audit(const Parts& parts, TextSink& report)
-      : parts_(parts), text_(report), slabs_({parts.map, parts.nodes, parts.slabs}, text_) {}
+      : parts_(parts),
+        text_(report),
+        slabs_({parts.map, parts.nodes, parts.slabs}, text_),
+        tables_({parts.map, parts.kernel_tables, parts.plan}, text_) {}
 
   Result<void> run();
 
@@ -132,6 +138,7 @@ class Audit {
   const Parts parts_;
   Text text_;
   SlabAudit slabs_;
+  TableAudit tables_;
   std::uint64_t leaked_ = 0;  // blocks, in all zones
 };
 

@@ -62,6 +62,7 @@ Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally
     }
   } else {
     tally.used += pages;
+    if (word.kind() == PageKind::kPageTable) tables_.count_table();
   }
   QUIRE_TRY(check_interior(zone, pfn, order));
   return pages;

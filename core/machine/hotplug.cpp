@@ -65,6 +65,12 @@ Result<void> Hotplug::add(NodeId node, PfnRange range) {
       drop_sections(range);
       return told;
     }
+    if (const auto mapped = parts_.kernel_tables.map_direct(range); !mapped.has_value()) {
+      QUIRE_ASSERT(parts_.plan.added_resources().remove(bytes_of(range)).has_value(),
+                   "a resource that was just added is there");
+      drop_sections(range);
+      return mapped.error();
+    }
     set_online(parts_.nodes.node(node), true);
   }
   const auto automatic = parts_.knobs.get(Knob::kAutoOnlineBlocks);
@@ -115,6 +121,7 @@ Result<void> Hotplug::remove(PfnRange range) {
   bool offline = true;
   for_each_section(range, [&](SectionId s) { offline &= parts_.map.home(s).offline; });
   if (!offline) return Errno::kBusy;
+  QUIRE_TRY(parts_.kernel_tables.unmap_direct(range));
   QUIRE_TRY(parts_.plan.added_resources().remove(bytes_of(range)));
   drop_sections(range);
   for (Node& node : parts_.nodes.all())

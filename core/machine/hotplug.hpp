@@ -21,6 +21,7 @@
 #include "host/host.hpp"
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
+#include "pagetable/pagetable.hpp"
 #include "procfs/procfs.hpp"
 #include "zone/zone.hpp"
 
@@ -36,6 +37,7 @@ class Hotplug final : public MemoryHotplug {
     PageAllocator& pages;
     Sysctls& sysctls;
     Knobs& knobs;
+    KernelTables& kernel_tables;
     PageCount block;        // none: memory does not come and go on this machine
   };
   explicit Hotplug(const Parts& parts) : parts_(parts) {}
