@@ -16,6 +16,7 @@ import slab_figures
 
 PAIRS = 10_000
 BULK_PAGES = 20 * 1024
+BATCH = 1024
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # Measured on a machine like these, under QEMU's instruction counting: Linux without clearing pages
@@ -38,6 +39,8 @@ GOALS = {
     "page.bulk1024": (140, None),
     "page.order9_pair": (160, None),
     "tlb.hit": (15, None),
+    "pagetable.map_page": (40, None),
+    "pagetable.unmap_page": (40, None),
     "page.two_thread_scaling": (None, 0.9),
     "page.order0_ns_ratio": (5, None),
     "page.sizeof": (32, None),
@@ -134,6 +137,13 @@ def tlb(bench):
         bench.add("tlb." + case, "instructions", (counts[case] - counts["empty_hit"]) / PAIRS)
 
 
+def pagetable(bench):
+    counts = bench.count("pagetable")
+    for name, case in (("map_page", "map"), ("map_scattered_page", "map_pages"),
+                       ("unmap_page", "unmap")):
+        bench.add("pagetable." + name, "instructions/page", counts[case] / BATCH)
+
+
 def times(bench):
     report = bench.json("time", "--benchmark_format=json", "--benchmark_min_time=0.2",
                         "--benchmark_repetitions=3", "--benchmark_report_aggregates_only=true")
@@ -215,7 +225,8 @@ def main():
     parser.add_argument("--out", default="build/bench.json")
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
-    for measure in (instructions, tlb, times, ratio, scaling, sizes, boots, malloc_figures.measure):
+    for measure in (instructions, tlb, pagetable, times, ratio, scaling, sizes, boots,
+                    malloc_figures.measure):
         measure(bench)
     print_table(bench.rows)
     with open(arguments.out, "w", encoding="utf-8") as file:
