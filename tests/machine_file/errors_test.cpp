@@ -20,6 +20,11 @@ TEST(MachineFileErrors, AnUnknownKeySuggestsTheNearestKnownOne) {
             "m.toml:3: disk[0].zzzzzzzz: unknown key, expected one of name, size, rotational");
 }
 
+TEST(MachineFileErrors, ATranslationCacheWantsSetsOfAPowerOfTwo) {
+  EXPECT_EQ(error_of("ram = \"1G\"\n[tlb]\nsmall = { entries = 60, ways = 4 }\n"),
+            "m.toml:3: tlb.small.entries: expected 2^n times the ways, found 60");
+}
+
 TEST(MachineFileErrors, ANodeWantsASizeOrRanges) {
   EXPECT_EQ(error_of("[[node]]\nmemory = \"1G\"\n[[node]]\nmemory = true\n"),
             "m.toml:4: node[1].memory: expected a size such as \"512M\" or a list of ranges, "

@@ -120,6 +120,7 @@ TEST(MachineFileReader, TheRestIsReadKeyByKey) {
     memmap_bytes = 32
     init_on_alloc = false
     page_owner = true
+    debug_tlbflush = true
     image = "none"
     initrd = { start = 0x7e000000, size = "1M" }
     [[managed]]
@@ -143,12 +144,32 @@ TEST(MachineFileReader, TheRestIsReadKeyByKey) {
   EXPECT_EQ(machine.profile.memmap_bytes, Bytes{32});
   EXPECT_FALSE(machine.profile.init_on_alloc);
   EXPECT_TRUE(machine.profile.page_owner);
+  EXPECT_TRUE(machine.profile.debug_tlbflush);
   EXPECT_THAT(machine.kernel_image, IsEmpty());
   EXPECT_EQ(machine.initrd, (PhysRange{PhysAddr{0x7e000000}, PhysAddr{0x7e100000}}));
   ASSERT_EQ(machine.managed.size(), 1U);
   EXPECT_EQ(machine.managed[0].zone, ZoneType::kDma32);
   EXPECT_THAT(machine.disks, ElementsAre(Disk{"sda", gib(8), true}));
   EXPECT_THAT(machine.swap_areas, ElementsAre(SwapArea{"", gib(1), "sda", 5}));
+}
+
+TEST(MachineFileReader, ATableOfTranslationCachesAsksForThemAndSizesThem) {
+  EXPECT_FALSE(machine_of("ram = \"1G\"").spec().tlb.modelled);
+  const TlbSpec tlb = machine_of(R"(
+    ram = "1G"
+    [tlb]
+    check = true
+    asids = false
+    small = { entries = 96, ways = 6 }
+    giant = { entries = 8, ways = 8 }
+  )").spec().tlb;
+  EXPECT_TRUE(tlb.modelled);
+  EXPECT_TRUE(tlb.check);
+  EXPECT_FALSE(tlb.asids);
+  EXPECT_EQ(tlb.small.entries, 96);
+  EXPECT_EQ(tlb.small.ways, 6);
+  EXPECT_EQ(tlb.giant.entries, 8);
+  EXPECT_EQ(tlb.second.entries, 1536);
 }
 
 TEST(MachineFileReader, TheSpecBorrowsWhatTheFileSays) {

@@ -64,6 +64,15 @@ TEST(RoundTrip, HotplugRowsAndRowsOutOfOrderKeepTheirOrder) {
   EXPECT_EQ(read_back(*machine), *machine);
 }
 
+TEST(RoundTrip, TranslationCachesKeepTheirSizes) {
+  MachineFile machine = read_text("ram = \"1G\"\n[tlb]\n", "m.toml").value_or(MachineFile{});
+  machine.tlb.large = {16, 2};
+  machine.tlb.asids = false;
+  machine.profile.debug_tlbflush = true;
+  EXPECT_TRUE(machine.tlb.modelled);
+  EXPECT_EQ(read_back(machine), machine);
+}
+
 TEST(RoundTrip, TextMayHoldQuotesBackslashesAndControlCharacters) {
   MachineFile machine = read_text("ram = \"1G\"", "m.toml").value_or(MachineFile{});
   machine.name = "a \"b\" \\ c\x01\t";

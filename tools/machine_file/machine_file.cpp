@@ -22,8 +22,17 @@ bool same(const ManagedPages& a, const ManagedPages& b) {
 bool same(const KernelProfile& a, const KernelProfile& b) {
   return a.memmap_bytes == b.memmap_bytes && a.init_on_alloc == b.init_on_alloc &&
          a.init_on_free == b.init_on_free && a.page_poisoning == b.page_poisoning &&
-         a.page_owner == b.page_owner && a.panic_on_warn == b.panic_on_warn &&
+         a.page_owner == b.page_owner && a.debug_tlbflush == b.debug_tlbflush &&
+         a.panic_on_warn == b.panic_on_warn &&
          a.frame_content == b.frame_content;
+}
+
+bool same(TlbSize a, TlbSize b) { return a.entries == b.entries && a.ways == b.ways; }
+
+bool same(const TlbSpec& a, const TlbSpec& b) {
+  return a.modelled == b.modelled && a.check == b.check && a.asids == b.asids &&
+         same(a.small, b.small) && same(a.second, b.second) && same(a.large, b.large) &&
+         same(a.giant, b.giant);
 }
 
 template <class T>
@@ -58,6 +67,7 @@ MachineSpec MachineFile::spec() const {
   spec.distances = distances;
   spec.gib_pages = gib_pages;
   spec.local_access_ns = local_access_ns;
+  spec.tlb = tlb;
   spec.kernel_image = image_views_;
   spec.initrd = initrd;
   spec.command_line = command_line;
@@ -81,7 +91,8 @@ bool MachineFile::operator==(const MachineFile& other) const {
   return name == other.name && arch == other.arch && memory_model == other.memory_model &&
          same(firmware_map, other.firmware_map) && same(affinity, other.affinity) &&
          cpu_nodes == other.cpu_nodes && gib_pages == other.gib_pages &&
-         distances == other.distances && local_access_ns == other.local_access_ns &&
+         same(tlb, other.tlb) && distances == other.distances &&
+         local_access_ns == other.local_access_ns &&
          kernel_image == other.kernel_image && initrd == other.initrd &&
          command_line == other.command_line && sysctl == other.sysctl &&
          same(managed, other.managed) && same(profile, other.profile) &&

@@ -81,6 +81,7 @@ class MachineFile {
   std::vector<AffinityRange> affinity;
   std::vector<NodeId> cpu_nodes;  // the node of each CPU, by CPU number
   bool gib_pages = false;  // CPUs have pages of 1 GiB (pdpe1gb)
+  TlbSpec tlb;
   std::vector<std::uint8_t> distances;
   std::uint32_t local_access_ns = MachineSpec{}.local_access_ns;
   // The image is one reservation from its first byte to its last; freed ranges lie within it, and

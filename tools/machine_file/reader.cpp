@@ -27,19 +27,12 @@ void read_identity(const TomlTable& root, MachineFile& machine) {
     machine.local_access_ns = static_cast<std::uint32_t>(*ns);
 }
 
-void read_cpu(const TomlTable& root, MachineFile& machine) {
-  const auto cpu = root.table("cpu");
-  if (!cpu) return;
-  cpu->allow_only({"gib_pages"});
-  machine.gib_pages = cpu->flag("gib_pages").value_or(false);
-}
-
 Parsed<MachineFile> read_document(const toml::table& document, std::string_view file) {
   Problems problems{std::string(file)};
   const TomlTable root(document, "", problems);
   root.allow_only({"name", "arch", "memory_model", "command_line", "ram", "cpus", "cpu",
                    "distances", "local_access_ns", "firmware", "affinity", "node", "kernel",
-                   "sysctl", "managed", "swap", "disk"});
+                   "sysctl", "managed", "swap", "disk", "tlb"});
   MachineFile machine;
   read_identity(root, machine);
   read_cpu(root, machine);

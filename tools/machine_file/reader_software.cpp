@@ -24,6 +24,7 @@ void read_profile(const TomlTable& kernel, KernelProfile& profile) {
   read_flag("init_on_free", profile.init_on_free);
   read_flag("page_poisoning", profile.page_poisoning);
   read_flag("page_owner", profile.page_owner);
+  read_flag("debug_tlbflush", profile.debug_tlbflush);
   read_flag("panic_on_warn", profile.panic_on_warn);
   read_flag("frame_content", profile.frame_content);
 }
@@ -184,7 +185,8 @@ void read_software(const TomlTable& root, MachineFile& machine) {
   const toml::table nothing;
   const TomlTable kernel = root.table("kernel").value_or(TomlTable(nothing, "", root.problems()));
   kernel.allow_only({"image", "initrd", "memmap_bytes", "init_on_alloc", "init_on_free",
-                     "page_poisoning", "page_owner", "panic_on_warn", "frame_content"});
+                     "page_poisoning", "page_owner", "debug_tlbflush", "panic_on_warn",
+                     "frame_content"});
   read_profile(kernel, machine.profile);
   read_image(kernel, machine);
   read_initrd(kernel, machine);

@@ -77,6 +77,7 @@ class Writer {
     write_firmware();
     write_nodes();
     if (machine_.gib_pages) line("\n[cpu]\ngib_pages = true");
+    write_tlb();
     write_kernel();
     write_rest();
     return std::move(out_);
@@ -167,11 +168,25 @@ class Writer {
     if (!cpus.empty()) line("cpus = \"{}\"", format_cpu_list(cpus));
   }
 
+  void write_tlb() {
+    const TlbSpec& tlb = machine_.tlb;
+    if (!tlb.modelled) return;
+    line("\n[tlb]\ncheck = {}\nasids = {}", tlb.check, tlb.asids);
+    const auto cache = [this](std::string_view name, TlbSize size) {
+      line("{} = {{ entries = {}, ways = {} }}", name, size.entries, size.ways);
+    };
+    cache("small", tlb.small);
+    cache("second", tlb.second);
+    cache("large", tlb.large);
+    cache("giant", tlb.giant);
+  }
+
   void write_kernel() {
     const KernelProfile& profile = machine_.profile;
     line("\n[kernel]\nmemmap_bytes = {}", profile.memmap_bytes.raw());
     line("init_on_alloc = {}\ninit_on_free = {}", profile.init_on_alloc, profile.init_on_free);
     line("page_poisoning = {}\npage_owner = {}", profile.page_poisoning, profile.page_owner);
+    line("debug_tlbflush = {}", profile.debug_tlbflush);
     line("panic_on_warn = {}\nframe_content = {}", profile.panic_on_warn, profile.frame_content);
     if (!machine_.initrd.empty()) {
       line("initrd = {{ start = {}, end = {} }}", hex(machine_.initrd.start),
