@@ -70,7 +70,9 @@ target_include_directories(quire PUBLIC
 target_compile_options(quire PRIVATE -mpopcnt -ftls-model=initial-exec)
 target_link_libraries(quire PRIVATE quire_flags)
 quire_link_existing(quire PRIVATE ${quire_hosts} quire_machine_file)
-target_link_options(quire PRIVATE -Wl,--exclude-libs,ALL)
+target_link_options(quire PRIVATE -Wl,--exclude-libs,ALL
+  -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/quire.map)
+set_target_properties(quire PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/quire.map)
 if(NOT QUIRE_SANITIZE)
   target_link_options(quire PRIVATE -Wl,--no-undefined)
 endif()
