@@ -94,10 +94,10 @@ TEST(Mmu, TheAuditFindsATranslationThatTheTablesNoLongerMean) {
   const VirtAddr at = direct_address(test, *test.alloc(Gfp::kKernel, 0));
   PageTables& tables = test.machine.kernel_tables().tables();
   ASSERT_TRUE(tables.split(at, PageLevel::kPte).has_value());
-  EXPECT_NE(reach<Access::kRead>(test, at), nullptr);
+  EXPECT_NE(reach<Access::kWrite>(test, at), nullptr);
   const EntrySlot slot = tables.find_slot(at);
   const Entry right = tables.load(slot);
-  tables.store(slot, tables.format().leaf_entry(PageLevel::kPte, Pfn{0}, Prot::kKernel));
+  tables.store(slot, Entry{right.raw() & ~std::uint64_t{raw(Prot::kWrite)}});
   EXPECT_THAT(audited(test.machine).failure_message(), testing::HasSubstr("stale"));
   tables.store(slot, right);
   EXPECT_TRUE(audited(test.machine));

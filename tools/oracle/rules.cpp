@@ -35,7 +35,7 @@ constexpr std::array kExceptions = {
     Exception{FileKind::kMeminfo, "DirectMap1G", Rule::kIgnored,
               "there on CPUs with 1 GiB pages, which a capture does not tell"},
     Exception{FileKind::kMeminfo, "DirectMap*", Rule::kLayoutOnly,
-              "follows how the kernel has split its direct map, which page tables will bring"},
+              "follows which pages of its direct map the kernel has split"},
     Exception{FileKind::kMeminfo, "MemTotal", Rule::kEqual, ""},
     Exception{FileKind::kMeminfo, "SwapTotal", Rule::kEqual, ""},
     Exception{FileKind::kMeminfo, "SwapFree", Rule::kEqual, ""},
