@@ -6,4 +6,5 @@
 #include "host/contract.hpp"
 #include "host/cpu_context.hpp"
 #include "host/log_line.hpp"
+#include "host/rw_semaphore.hpp"
 #include "host/spinlock.hpp"

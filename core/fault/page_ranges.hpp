@@ -1,0 +1,42 @@
+// What is done to the entries of a whole range: taking its pages away, giving a child the same
+// pages, moving them to other addresses, changing what is allowed.
+//
+// Locking  The Mm's mmap_lock is held: exclusively, but for zap() and protect() of a range that no
+//          VMA is changed for. Tables' locks are taken here, one at a time.
+// Errors   kNoMemory: no frame for a table, or no room to remember pages in. copy() and move() have
+//          done a part then; what they did is undone by zapping it.
+// Cost     docs/PERFORMANCE.md: mm.munmap_page, mm.fork_page, mm.mremap_page.
+#pragma once
+
+#include "base/base.hpp"
+#include "pagetable/pagetable.hpp"
+#include "vma/vma.hpp"
+
+namespace quire {
+
+// Takes the pages of `range`, part of `vma`, out of the tables; they are free once `gather` is
+// finished, unless somebody else has them (zap_page_range).
+void zap(Vma& vma, VirtRange range, TlbGather& gather);
+// The same with a gather of its own.
+void zap(Vma& vma, VirtRange range);
+
+// `child`, of another Mm, gets the pages of `parent` as fork shares them: what may be written and
+// is private becomes read-only in both (copy_page_range). The parent's translations must be
+// flushed afterwards.
+Result<void> copy_pages(Vma& child, Vma& parent);
+
+// The entries of `from` are moved to `to` on, which is empty (move_page_tables); how many bytes
+// were moved before an error.
+struct Move {
+  Vma& from;
+  VirtRange range;
+  Vma& to;
+  VirtAddr target;
+};
+Bytes move_pages(const Move& move);
+
+// Gives the entries of `range`, part of `vma`, the rights of vma.prot; writes to pages that must be
+// copied first, or that must be told of a write, still fault (change_protection).
+Result<void> protect(Vma& vma, VirtRange range);
+
+}  // namespace quire
