@@ -61,6 +61,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   const OnCpu outside(nullptr);
   QUIRE_TRY_ASSIGN(plan, BootPlan::make(spec, arena_, host_));
   plan_ = plan;
+  keep_content_ = spec.profile.frame_content;
   QUIRE_TRY(make_memory_map(spec));
   QUIRE_TRY(map_frames());
   QUIRE_TRY(make_page_tables(spec.arch));
@@ -84,6 +85,17 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   sysctls_->size_reserves();
   apply_command_line();
   return apply_sysctls(spec.sysctl);
+}
+
+Result<ProcessFloor*> Machine::processes() {
+  if (process_floor_.has_value()) return &*process_floor_;
+  process_floor_.emplace(ProcessFloor::Parts{host_, map_, nodes_, *pages_, *kernel_tables_, *mmu_,
+                                             *slabs_, *sysctls_, figures_, keep_content_});
+  if (const auto started = process_floor_->start(arena_); !started.has_value()) {
+    process_floor_.reset();
+    return started.error();
+  }
+  return &*process_floor_;
 }
 
 Result<void> Machine::make_memory_map(const MachineSpec& spec) {

@@ -17,6 +17,7 @@
 #include "host/host.hpp"
 #include "machine/hotplug.hpp"
 #include "machine/mmu.hpp"
+#include "machine/process_floor.hpp"
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
 #include "pagetable/pagetable.hpp"
@@ -58,6 +59,9 @@ class Machine {
   [[nodiscard]] Stacks& stacks() { return *stacks_; }
   // Memory that comes and goes.
   [[nodiscard]] Hotplug& hotplug() { return *hotplug_; }
+  // Processes and what they live in: made by the first call, before any other CPU makes one.
+  // Errors: kNoMemory.
+  Result<ProcessFloor*> processes();
   // Every /proc and /sys file, to read and to write.
   [[nodiscard]] ProcTree proc() const { return ProcTree(*proc_sources_); }
 
@@ -104,6 +108,8 @@ class Machine {
   std::optional<Stacks> stacks_;
   std::optional<Hotplug> hotplug_;
   std::optional<ProcSources> proc_sources_;
+  bool keep_content_ = false;
+  std::optional<ProcessFloor> process_floor_;
 };
 
 // Runs its scope on a CPU of a machine, and puts the caller back where it was.

@@ -61,7 +61,7 @@ void show_kernel_rows(MeminfoRows& rows, const Counters& counters) {
 void show_virtual_rows(const ProcSources& from, MeminfoRows& rows) {
   const MemoryFigures& figures = from.figures;
   rows.pages("CommitLimit", commit_limit(from.nodes, from.sysctls, figures.swap_total).raw());
-  rows.pages("Committed_AS", figures.committed.raw());
+  rows.pages("Committed_AS", figures.committed.pages().raw());
   rows.kib("VmallocTotal", vmalloc_total(from).raw() >> 10);
   rows.pages("VmallocUsed",
              (from.vmalloc != nullptr ? from.vmalloc->used() : figures.vmalloc_used).raw());

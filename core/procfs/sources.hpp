@@ -12,6 +12,7 @@
 #include "procfs/memory_hotplug.hpp"
 #include "procfs/sysctls.hpp"
 #include "slab/slab.hpp"
+#include "vma/vma.hpp"
 #include "vmalloc/vmalloc.hpp"
 #include "zone/zone.hpp"
 
@@ -21,7 +22,7 @@ namespace quire {
 struct MemoryFigures {
   PageCount swap_total;
   PageCount swap_free;
-  PageCount committed;       // Committed_AS
+  Committed committed;       // Committed_AS
   PageCount vmalloc_used;    // where there is no VmallocSpace
   PageCount percpu;          // the first chunks of all CPUs
   LeafCounts direct_map;     // how the direct map maps RAM, by size of page

@@ -94,7 +94,7 @@ inline void RecordedMachine::take_meminfo() {
     take_row(words_of(line), zone, nodes.node(zone.node));
   const Numbers numbers = numbers_of(recorded("meminfo"));
   const auto pages = [&](const char* name) { return PageCount{numbers.at(name) / 4}; };
-  figures.committed = pages("Committed_AS:");
+  figures.committed.add(pages("Committed_AS:"));
   figures.vmalloc_used = pages("VmallocUsed:");
   figures.percpu = pages("Percpu:");
   figures.direct_map.pages[0] = numbers.at("DirectMap4k:") / 4;

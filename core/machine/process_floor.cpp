@@ -1,0 +1,61 @@
+#include "machine/process_floor.hpp"
+
+namespace quire {
+
+Overcommit SysctlRules::overcommit() const {
+  return static_cast<Overcommit>(sysctls_.get(Sysctl::kOvercommitMemory));
+}
+
+PageCount SysctlRules::commit_limit() const {
+  return quire::commit_limit(nodes_, sysctls_, figures_.swap_total);
+}
+
+PageCount SysctlRules::admin_reserve() const { return in_pages(Sysctl::kAdminReserveKbytes); }
+PageCount SysctlRules::user_reserve() const { return in_pages(Sysctl::kUserReserveKbytes); }
+
+PageCount SysctlRules::ram_and_swap() const {
+  return PageCount{nodes_.managed_pages()} + figures_.swap_total;
+}
+
+std::uint32_t SysctlRules::max_map_count() const {
+  return static_cast<std::uint32_t>(sysctls_.get(Sysctl::kMaxMapCount));
+}
+
+VirtAddr SysctlRules::mmap_min_addr() const {
+  return VirtAddr{static_cast<std::uint64_t>(sysctls_.get(Sysctl::kMmapMinAddr))};
+}
+
+PageCount SysctlRules::in_pages(Sysctl kib_value) const {
+  return whole_pages(kib(static_cast<std::uint64_t>(sysctls_.get(kib_value))));
+}
+
+ProcessFloor::ProcessFloor(const Parts& parts)
+    : parts_(parts),
+      lru_({parts.map, parts.nodes, parts.pages}),
+      rules_(parts.nodes, parts.sysctls, parts.figures) {}
+
+Result<void> ProcessFloor::start(Arena& arena) {
+  QUIRE_TRY(lru_.init(arena));
+  QUIRE_TRY_ASSIGN(mms, cache("mm_struct", Mm::bytes_of(parts_.nodes)));
+  QUIRE_TRY_ASSIGN(vmas, cache("vm_area_struct", sizeof(Vma)));
+  QUIRE_TRY_ASSIGN(vma_nodes, parts_.slabs.create(VmaTree::node_cache()));
+  QUIRE_TRY_ASSIGN(anon_vmas, cache("anon_vma", sizeof(AnonVma)));
+  QUIRE_TRY_ASSIGN(chains, cache("anon_vma_chain", sizeof(AnonVmaChain)));
+  QUIRE_TRY_ASSIGN(tasks, cache("task_struct", sizeof(Process)));
+  Page* const zeros = parts_.pages.allocate(Gfp::kKernel | Gfp::kZero, Order{0});
+  if (zeros == nullptr) return Errno::kNoMemory;
+  anon_vmas_.emplace(*anon_vmas, *chains);
+  faults_.emplace(*anon_vmas_);
+  mm_parts_.emplace(MmParts{parts_.host, parts_.map, parts_.nodes, parts_.pages, parts_.kernel,
+                            parts_.mmu.tlb(), lru_, rules_, parts_.figures.committed, *mms, *vmas,
+                            *vma_nodes, parts_.map.pfn_of(*zeros), parts_.keep_content});
+  processes_.emplace(Processes::Parts{*mm_parts_, *anon_vmas_, *tasks});
+  memory_.emplace(UserMemory::Parts{*faults_, parts_.mmu.walker(), parts_.mmu.model()});
+  return {};
+}
+
+Result<KmemCache*> ProcessFloor::cache(std::string_view name, std::uint32_t size) {
+  return parts_.slabs.create({.name = name, .shape = {.size = size}});
+}
+
+}  // namespace quire

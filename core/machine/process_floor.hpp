@@ -1,0 +1,87 @@
+// What processes are made of, in one place: the lists of pages in use, reverse mapping, faults, the
+// table of processes, and their rules, which follow from the machine's tunables.
+//
+// Ownership  Machine's, once start_processes() was called; everything it names outlives it.
+// Locking    start() while one CPU runs.
+// Errors     start(): kNoMemory, or kExists where a cache of one of its names is there.
+#pragma once
+
+#include <optional>
+
+#include "base/base.hpp"
+#include "host/host.hpp"
+#include "lru/lru.hpp"
+#include "machine/mmu.hpp"
+#include "mm/mm.hpp"
+#include "procfs/procfs.hpp"
+#include "slab/slab.hpp"
+#include "vma/vma.hpp"
+
+namespace quire {
+
+// Overcommit and limits as the sysctls have them.
+class SysctlRules final : public VmRules {
+ public:
+  SysctlRules(const Nodes& nodes, const Sysctls& sysctls, const MemoryFigures& figures)
+      : nodes_(nodes), sysctls_(sysctls), figures_(figures) {}
+
+  [[nodiscard]] Overcommit overcommit() const override;
+  [[nodiscard]] PageCount commit_limit() const override;
+  [[nodiscard]] PageCount admin_reserve() const override;
+  [[nodiscard]] PageCount user_reserve() const override;
+  [[nodiscard]] PageCount ram_and_swap() const override;
+  [[nodiscard]] std::uint32_t max_map_count() const override;
+  [[nodiscard]] VirtAddr mmap_min_addr() const override;
+
+ private:
+  [[nodiscard]] PageCount in_pages(Sysctl kib) const;
+
+  const Nodes& nodes_;
+  const Sysctls& sysctls_;
+  const MemoryFigures& figures_;
+};
+
+class ProcessFloor {
+ public:
+  struct Parts {
+    Host& host;
+    MemoryMap& map;
+    Nodes& nodes;
+    PageAllocator& pages;
+    KernelTables& kernel;
+    Mmu& mmu;
+    SlabCaches& slabs;
+    const Sysctls& sysctls;
+    MemoryFigures& figures;
+    bool keep_content;
+  };
+  explicit ProcessFloor(const Parts& parts);
+  ProcessFloor(const ProcessFloor&) = delete;
+  ProcessFloor& operator=(const ProcessFloor&) = delete;
+
+  Result<void> start(Arena& arena);
+
+  [[nodiscard]] Lru& lru() { return lru_; }
+  [[nodiscard]] Processes& processes() { return *processes_; }
+  [[nodiscard]] UserMemory& memory() { return *memory_; }
+  [[nodiscard]] AnonVmas& anon_vmas() { return *anon_vmas_; }
+  [[nodiscard]] Faults& faults() { return *faults_; }
+  // Calls of `process` on its memory (mm/calls.hpp).
+  [[nodiscard]] Caller caller(Process& process) {
+    return {*process.mm, *anon_vmas_, *faults_};
+  }
+
+ private:
+  Result<KmemCache*> cache(std::string_view name, std::uint32_t size);
+
+  const Parts parts_;
+  Lru lru_;
+  SysctlRules rules_;
+  std::optional<AnonVmas> anon_vmas_;
+  std::optional<Faults> faults_;
+  std::optional<MmParts> mm_parts_;
+  std::optional<Processes> processes_;
+  std::optional<UserMemory> memory_;
+};
+
+}  // namespace quire

@@ -1,0 +1,8 @@
+// The calls of processes on their memory, and their beginning and end.
+#pragma once
+
+#include "mm/calls.hpp"
+#include "mm/lifetime.hpp"
+#include "mm/mman.hpp"
+#include "mm/process.hpp"
+#include "mm/user_memory.hpp"
