@@ -14,6 +14,12 @@
 #define QUIRE_EXCLUDES(...) QUIRE_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 #define QUIRE_ACQUIRE(...) QUIRE_THREAD_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define QUIRE_RELEASE(...) QUIRE_THREAD_ATTRIBUTE(release_capability(__VA_ARGS__))
+#define QUIRE_ACQUIRE_SHARED(...) \
+  QUIRE_THREAD_ATTRIBUTE(acquire_shared_capability(__VA_ARGS__))
+#define QUIRE_RELEASE_SHARED(...) \
+  QUIRE_THREAD_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
+#define QUIRE_TRY_ACQUIRE_SHARED(...) \
+  QUIRE_THREAD_ATTRIBUTE(try_acquire_shared_capability(__VA_ARGS__))
 #define QUIRE_TRY_ACQUIRE(...) QUIRE_THREAD_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
 #define QUIRE_RETURN_CAPABILITY(lock) QUIRE_THREAD_ATTRIBUTE(lock_returned(lock))
 #define QUIRE_NO_THREAD_SAFETY_ANALYSIS QUIRE_THREAD_ATTRIBUTE(no_thread_safety_analysis)

@@ -67,6 +67,8 @@ class TlbMm {
       : root_(root), id_(id), cpus_(cpus) {}
 
   [[nodiscard]] Pfn root() const { return root_; }
+  // Before any CPU has loaded it.
+  void set_root(Pfn root) { root_ = root; }
   [[nodiscard]] std::uint64_t id() const { return id_; }
   // Those that have its tables loaded, lazily or not.
   [[nodiscard]] CpuMask& cpus() { return cpus_; }

@@ -67,7 +67,11 @@ class AnonVmas {
   void after_change(Vma& vma);
 
  private:
-  Result<void> link(Vma& vma, AnonVma& anon_vma);
+  Result<AnonVmaChain*> new_chain();
+  Result<AnonVma*> new_anon_vma(AnonVma* parent);
+  static void link(AnonVmaChain& chain, Vma& vma, AnonVma& anon_vma);
+  Result<void> inherit(Vma& to, const Vma& from);
+  static void settle(Vma& vma, AnonVma& anon_vma);
   void drop(AnonVma& anon_vma);
 
   KmemCache& anon_vmas_;

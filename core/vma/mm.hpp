@@ -12,7 +12,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <optional>
 
 #include "base/base.hpp"
 #include "host/host.hpp"
@@ -103,7 +102,7 @@ class Mm {
   const MmParts parts;
   RwSemaphore mmap_lock;
   VmaTree vmas;
-  std::optional<TlbMm> tlb;  // there once create() is done
+  TlbMm tlb;
   PageTables tables;
   MmLayout layout;
   Limits limits;
@@ -120,7 +119,6 @@ class Mm {
 
   MmFlushSink sink_;
   KernelSharer sharer_{tables};
-  std::span<CpuMask::Word> cpus_;
   std::atomic<std::uint32_t> users_ = 1;
   std::array<std::atomic<std::int64_t>, kRssKinds> rss_{};
 };

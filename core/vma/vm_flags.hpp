@@ -47,6 +47,7 @@ enum class VmFlags : std::uint64_t {
 constexpr std::uint64_t raw(VmFlags flags) { return static_cast<std::uint64_t>(flags); }
 constexpr VmFlags operator|(VmFlags a, VmFlags b) { return static_cast<VmFlags>(raw(a) | raw(b)); }
 constexpr VmFlags operator&(VmFlags a, VmFlags b) { return static_cast<VmFlags>(raw(a) & raw(b)); }
+constexpr VmFlags operator^(VmFlags a, VmFlags b) { return static_cast<VmFlags>(raw(a) ^ raw(b)); }
 constexpr VmFlags operator~(VmFlags a) { return static_cast<VmFlags>(~raw(a)); }
 constexpr VmFlags& operator|=(VmFlags& a, VmFlags b) { return a = a | b; }
 constexpr VmFlags& operator&=(VmFlags& a, VmFlags b) { return a = a & b; }

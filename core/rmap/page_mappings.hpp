@@ -1,0 +1,68 @@
+// A page's side of being mapped: its count of entries, what it belongs to, and the counters that
+// follow from the first and the last of them.
+//
+// Locking  The lock of the table whose entry is written is held.
+// Source   Documentation/admin-guide/mm/pagemap.rst (kpagecount), filesystems/proc.rst
+//          (AnonPages, Mapped).
+#pragma once
+
+#include <optional>
+
+#include "base/base.hpp"
+#include "memmap/memmap.hpp"
+#include "rmap/anon_vma.hpp"
+#include "vma/vma.hpp"
+
+namespace quire {
+
+// The mapping word and index of a page that belongs to an AnonVma or a file's Mapping.
+namespace page_owner_word {
+inline constexpr std::uint64_t kAnon = 1;
+inline constexpr unsigned kPointerBits = 48;
+inline constexpr std::uint64_t kPointerMask = (std::uint64_t{1} << kPointerBits) - 1;
+}  // namespace page_owner_word
+
+inline bool is_anonymous(const Page& page) { return (page.mapping & page_owner_word::kAnon) != 0; }
+// Of an anonymous page.
+inline AnonVma& anon_vma_of(const Page& page) {
+  return *reinterpret_cast<AnonVma*>(page.mapping & page_owner_word::kPointerMask &
+                                     ~page_owner_word::kAnon);
+}
+inline std::uint64_t index_in_mapping(const Page& page) {
+  return page.index_low | (page.mapping >> page_owner_word::kPointerBits) << 32;
+}
+
+inline std::int32_t mapcount(const Page& page) {
+  return __atomic_load_n(&page.mapcount, __ATOMIC_RELAXED);
+}
+inline std::int32_t refcount(const Page& page) {
+  return __atomic_load_n(&page.refcount, __ATOMIC_RELAXED);
+}
+inline void get_page(Page& page) { __atomic_fetch_add(&page.refcount, 1, __ATOMIC_RELAXED); }
+
+// A new anonymous page gets its first entry, in `vma` at `at`; nobody else can see it yet.
+void add_new_anonymous(Page& page, Vma& vma, VirtAddr at);
+// Its AnonVma from now on is that of `vma`, whose Mm alone has it (page_move_anon_rmap).
+void move_to(Page& page, const Vma& vma);
+// One more entry of a page that is mapped already, with a reference (fork).
+void share_mapping(Page& page);
+// One entry more, of a file's page.
+void add_file_mapping(Page& page, Vma& vma);
+// One entry less.
+void remove_mapping(Page& page, Vma& vma);
+
+// Every place where `page` may be mapped: visit(Vma&, VirtAddr), until it says false. The page is
+// anonymous, and its lock or a table's lock keeps its AnonVma.
+template <class Visit>
+void for_each_place(const Page& page, Visit visit) {
+  AnonVma& family = anon_vma_of(page);
+  const SpinGuard guard(family.lock());
+  const std::uint64_t index = index_in_mapping(page);
+  for (IntervalNode* node = family.chains.first_in(index, index); node != nullptr;
+       node = family.chains.next_in(*node, index, index)) {
+    Vma& vma = *static_cast<AnonVmaChain*>(node)->vma;
+    if (!visit(vma, vma.address_of(index))) return;
+  }
+}
+
+}  // namespace quire

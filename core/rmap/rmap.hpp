@@ -1,0 +1,6 @@
+// Reverse mapping: from a page to the entries that map it.
+#pragma once
+
+#include "rmap/anon_vma.hpp"
+#include "rmap/interval_tree.hpp"
+#include "rmap/page_mappings.hpp"
