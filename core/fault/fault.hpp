@@ -2,7 +2,6 @@
 //
 //   no VMA, or not allowed   SIGSEGV
 //   anonymous                the zero page for a read, a page of zeros for a write
-//   file                     its page, read in if need be; a write to a private one copies it
 //   present and read-only    the page is copied, or kept where nobody else can see it
 //   stack                    a VMA that grows down is extended first
 //
@@ -10,6 +9,8 @@
 // Counts   pgfault, pgmajfault; the caller counts for its task.
 // Source   Documentation/mm/, getrusage(2), sigaction(2).
 #pragma once
+
+#include <atomic>
 
 #include "base/base.hpp"
 #include "fault/page_ranges.hpp"
@@ -29,28 +30,34 @@ enum class FaultEnd : std::uint8_t {
 
 class Faults {
  public:
-  struct Parts {
-    AnonVmas& anon_vmas;
-    PageAllocator& pages;
-    Lru& lru;
-  };
-  explicit Faults(const Parts& parts) : parts_(parts) {}
+  explicit Faults(AnonVmas& anon_vmas) : anon_vmas_(anon_vmas) {}
 
   // `access` is one of the user's three.
   FaultEnd handle(Mm& mm, VirtAddr address, Access access);
-  // The same with mmap_lock held shared and the VMA known (handle_mm_fault).
+  // The same with mmap_lock held and the VMA known to be the right one (handle_mm_fault).
   FaultEnd handle_in(Vma& vma, VirtAddr address, Access access);
 
-  // The page that anonymous reads map; the first call makes it. Errors: kNoMemory.
-  Result<Pfn> zero_page();
-
  private:
-  const Parts parts_;
-  std::atomic<std::uint64_t> zero_page_ = 0;
+  struct Place {
+    Vma& vma;
+    VirtAddr at;   // of the page
+    EntrySlot slot;
+  };
+  FaultEnd anonymous(const Place& place, Access access);
+  FaultEnd map_zero_page(const Place& place);
+  FaultEnd copy_on_write(const Place& place);
+  FaultEnd replace_by_copy(const Place& place, Entry old);
+  [[nodiscard]] bool reuse(const Place& place, Entry entry);
+  static Page* new_page(const Place& place, Gfp zero);
+
+  AnonVmas& anon_vmas_;
 };
+
+// Whether accesses of this kind are what `vma` is for.
+[[nodiscard]] bool allows(const Vma& vma, Access access);
 
 // Extends `vma`, which grows down, so that it contains `address`, if limits and its neighbour
 // allow. mmap_lock is held exclusively. Errors: kNoMemory.
-Result<void> expand_stack(Vma& vma, VirtAddr address);
+Result<void> expand_stack(Vma& vma, VirtAddr address, AnonVmas& anon_vmas);
 
 }  // namespace quire

@@ -3,8 +3,8 @@
 //
 // Locking  The Mm's mmap_lock is held: exclusively, but for zap() and protect() of a range that no
 //          VMA is changed for. Tables' locks are taken here, one at a time.
-// Errors   kNoMemory: no frame for a table, or no room to remember pages in. copy() and move() have
-//          done a part then; what they did is undone by zapping it.
+// Errors   kNoMemory: no frame for a table. copy_pages() and move_pages() have done a part then;
+//          what they did is undone by zapping it.
 // Cost     docs/PERFORMANCE.md: mm.munmap_page, mm.fork_page, mm.mremap_page.
 #pragma once
 
@@ -37,6 +37,6 @@ Bytes move_pages(const Move& move);
 
 // Gives the entries of `range`, part of `vma`, the rights of vma.prot; writes to pages that must be
 // copied first, or that must be told of a write, still fault (change_protection).
-Result<void> protect(Vma& vma, VirtRange range);
+void protect(Vma& vma, VirtRange range);
 
 }  // namespace quire

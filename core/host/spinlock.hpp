@@ -22,6 +22,7 @@ enum class LockRank : std::uint8_t {
   kPageTable,
   kAnonVma,
   kPte,
+  kMapping,
   kLru,
   kSlabNode,
   kZone,

@@ -6,3 +6,4 @@
 #include "memmap/page.hpp"
 #include "memmap/page_extension.hpp"
 #include "memmap/page_list.hpp"
+#include "memmap/page_use.hpp"

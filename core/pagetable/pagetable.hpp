@@ -5,6 +5,7 @@
 #include "pagetable/address_space.hpp"
 #include "pagetable/format.hpp"
 #include "pagetable/kernel_tables.hpp"
+#include "pagetable/page_release.hpp"
 #include "pagetable/page_tables.hpp"
 #include "pagetable/table_frames.hpp"
 #include "pagetable/table_lock.hpp"

@@ -4,8 +4,8 @@
 
 namespace quire {
 
-TlbGather::TlbGather(Tlb& tlb, TlbMm& mm, PageAllocator& pages)
-    : tlb_(tlb), mm_(mm), pages_(pages) {
+TlbGather::TlbGather(Tlb& tlb, TlbMm& mm, PageAllocator& pages, PageRelease& release)
+    : tlb_(tlb), mm_(mm), pages_(pages), release_(release) {
   mm_.begin_gather();
 }
 
@@ -62,14 +62,12 @@ void TlbGather::finish() {
 }
 
 void TlbGather::free_waiting() {
-  const PageArray map = pages_.map().array();
-  for (std::uint32_t i = 0; i < first_count_; ++i) pages_.free_page(map.at(first_.data()[i]));
+  release_.release_all({first_.data(), first_count_});
   while (batches_ != nullptr) {
     Batch* const batch = batches_;
     batches_ = batch->next;
-    for (std::uint32_t i = 0; i < batch->count; ++i)
-      pages_.free_page(map.at(batch->pages.data()[i]));
-    pages_.free_page(map.at(pages_.map().frames().index_at(batch)));
+    release_.release_all({batch->pages.data(), batch->count});
+    pages_.free_page(pages_.map().at(pages_.map().frames().index_at(batch)));
   }
   first_count_ = waiting_ = 0;
 }

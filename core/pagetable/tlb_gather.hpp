@@ -1,10 +1,11 @@
 // Taking pages away from an address space in one go (mmu_gather): entries are cleared first, then
 // one flush makes every CPU forget them, and only then are the pages free for others.
 //
-//   TlbGather gather(tlb, mm, pages);
+//   TlbGather gather(tlb, mm, pages, release);
 //   for each entry: clear it, gather.cleared(at, shift); gather.free_later(page);
 //
-// Ownership  Pages handed to free_later() are the gather's until it drops their reference.
+// Ownership  A reference handed to free_later() is the gather's until it has `release` drop it; what
+//            it remembers pages in comes from `pages`.
 // Locking    One task's, on its stack. While it lives, stale translations of `mm` are excused, and
 //            finish() (or its end) flushes.
 // Errors     None. Where no memory is left to remember pages in, it flushes early.
@@ -16,13 +17,14 @@
 
 #include "base/base.hpp"
 #include "page_alloc/page_alloc.hpp"
+#include "pagetable/page_release.hpp"
 #include "pagetable/tlb.hpp"
 
 namespace quire {
 
 class TlbGather {
  public:
-  TlbGather(Tlb& tlb, TlbMm& mm, PageAllocator& pages);
+  TlbGather(Tlb& tlb, TlbMm& mm, PageAllocator& pages, PageRelease& release);
   ~TlbGather();
   TlbGather(const TlbGather&) = delete;
   TlbGather& operator=(const TlbGather&) = delete;
@@ -31,7 +33,7 @@ class TlbGather {
   void cleared(VirtAddr at, unsigned shift = kPageShift);
   // Drops a reference to `page` after the flush.
   void free_later(Page& page);
-  // Flushes what was cleared and frees what waits for it; more may follow.
+  // Flushes what was cleared and releases what waits for it; more may follow.
   void finish();
 
   // Pages that may wait before a flush.
@@ -54,6 +56,7 @@ class TlbGather {
   Tlb& tlb_;
   TlbMm& mm_;
   PageAllocator& pages_;
+  PageRelease& release_;
   VirtRange range_{};
   std::uint8_t stride_shift_ = 0;  // of the smallest entry; 0: nothing was cleared
   std::uint32_t waiting_ = 0;

@@ -68,6 +68,8 @@ struct MmParts {
   KmemCache& mms;
   KmemCache& vmas;
   KmemCache& vma_nodes;
+  Pfn zero_page;      // what reads of untouched anonymous memory map; nobody counts its mappings
+  bool keep_content;  // frames have content: pages are cleared and copied
 };
 
 class Mm {

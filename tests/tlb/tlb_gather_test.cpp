@@ -10,6 +10,18 @@ namespace {
 
 constexpr VirtAddr kStart{0x400000};
 
+// Pages that are on no list.
+class PlainRelease final : public PageRelease {
+ public:
+  explicit PlainRelease(PageAllocator& pages) : pages_(pages) {}
+  void release_all(std::span<const PageIndex> pages) override {
+    for (const PageIndex page : pages) pages_.free_page(pages_.map().at(page));
+  }
+
+ private:
+  PageAllocator& pages_;
+};
+
 // A process on two CPUs of a machine; its tables are naive.
 class TlbGatherTest : public testing::Test {
  protected:
@@ -40,6 +52,7 @@ class TlbGatherTest : public testing::Test {
 
   TestMachine machine{Shape::one_zone({.size_mib = 128, .cpus = 2})};
   NaiveTables tables{16};
+  PlainRelease release{machine.pages()};
   Tlb tlb;
   TlbModel model;
   TlbChecker checker{{machine.host, tlb, tables, NaiveTables::kKernel}};
@@ -54,7 +67,7 @@ TEST_F(TlbGatherTest, ClearedEntriesAreFlushedOnceAtTheEnd) {
   for (unsigned i = 0; i < 4; ++i) map(i, i + 1);
   for (unsigned i = 0; i < 4; ++i) EXPECT_NE(read(i), nullptr);
   {
-    TlbGather gather(tlb, mm, machine.pages());
+    TlbGather gather(tlb, mm, machine.pages(), release);
     for (unsigned i = 0; i < 4; ++i) clear(gather, i);
     EXPECT_EQ(remote_flushes(), 0u);
     EXPECT_NE(read(2), nullptr) << "stale, and excused";
@@ -69,7 +82,7 @@ TEST_F(TlbGatherTest, PagesAreFreeAfterTheFlushAndNotBefore) {
   std::vector<Page*> pages;
   for (unsigned i = 0; i < 3000; ++i) pages.push_back(machine.alloc(Gfp::kKernel, 0));
   {
-    TlbGather gather(tlb, mm, machine.pages());
+    TlbGather gather(tlb, mm, machine.pages(), release);
     const std::int64_t taken = free();
     for (unsigned i = 0; i < 3000; ++i) {
       clear(gather, i);
@@ -86,7 +99,7 @@ TEST_F(TlbGatherTest, PagesAreFreeAfterTheFlushAndNotBefore) {
 TEST_F(TlbGatherTest, TenThousandPagesWaitAtMost) {
   std::vector<Page*> pages;
   for (unsigned i = 0; i <= TlbGather::kMost; ++i) pages.push_back(machine.alloc(Gfp::kKernel, 0));
-  TlbGather gather(tlb, mm, machine.pages());
+  TlbGather gather(tlb, mm, machine.pages(), release);
   for (unsigned i = 0; i < TlbGather::kMost; ++i) {
     clear(gather, i);
     gather.free_later(*pages[i]);
@@ -100,7 +113,7 @@ TEST_F(TlbGatherTest, WithoutMemoryToRememberInItFlushesEarly) {
   std::vector<Page*> pages;
   while (Page* const page = machine.alloc(Gfp::kNoWait | Gfp::kNoWarn, 0)) pages.push_back(page);
   {
-    TlbGather gather(tlb, mm, machine.pages());
+    TlbGather gather(tlb, mm, machine.pages(), release);
     for (unsigned i = 0; i < 9; ++i) {
       clear(gather, i);
       gather.free_later(*pages[i]);
@@ -116,7 +129,7 @@ TEST_F(TlbGatherTest, LargeEntriesAreFlushedInTheirSteps) {
   tables.map(mm.root(), large, {.frame = Pfn{0}, .shift = 21});
   EXPECT_NE(model.here().translate<Access::kUserRead>(large), nullptr);
   {
-    TlbGather gather(tlb, mm, machine.pages());
+    TlbGather gather(tlb, mm, machine.pages(), release);
     tables.unmap(mm.root(), large);
     gather.cleared(large + kPageSize * 3, 21);
     gather.cleared(large + mib(40), 21);

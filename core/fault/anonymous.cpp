@@ -1,0 +1,42 @@
+// The first touch of anonymous memory.
+#include "fault/fault.hpp"
+
+namespace quire {
+
+Page* Faults::new_page(const Place& place, Gfp zero) {
+  return place.vma.mm->parts.pages.allocate_page(Gfp::kHighUserMovable | zero,
+                                                 Arch::current()->node);
+}
+
+FaultEnd Faults::anonymous(const Place& place, Access access) {
+  if (!is_write(access)) return map_zero_page(place);
+  Mm& mm = *place.vma.mm;
+  if (!anon_vmas_.prepare(place.vma).has_value()) return FaultEnd::kNoMemory;
+  Page* const page = new_page(place, mm.parts.keep_content ? Gfp::kZero : Gfp::kNone);
+  if (page == nullptr) return FaultEnd::kNoMemory;
+  const PagingFormat& format = mm.tables.format();
+  const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
+  const Entry entry = format.leaf_entry(PageLevel::kPte, mm.parts.map.pfn_of(*page), prot);
+  {
+    const TableGuard guard(mm.parts.map.at(place.slot.page));
+    if (!mm.tables.load(place.slot).empty()) {
+      mm.parts.pages.free_page(*page);
+      return FaultEnd::kMinor;
+    }
+    add_new_anonymous(*page, place.vma, place.at);
+    mm.tables.store(place.slot, entry);
+  }
+  mm.parts.lru.add(*page);
+  return FaultEnd::kMinor;
+}
+
+FaultEnd Faults::map_zero_page(const Place& place) {
+  Mm& mm = *place.vma.mm;
+  const Entry entry =
+      mm.tables.format().leaf_entry(PageLevel::kPte, mm.parts.zero_page, place.vma.prot);
+  const TableGuard guard(mm.parts.map.at(place.slot.page));
+  if (mm.tables.load(place.slot).empty()) mm.tables.store(place.slot, entry);
+  return FaultEnd::kMinor;
+}
+
+}  // namespace quire

@@ -1,0 +1,73 @@
+// A write to a page that is mapped and may not be written: it is copied, unless nobody but this
+// Mm can see it.
+#include "fault/fault.hpp"
+
+namespace quire {
+
+FaultEnd Faults::copy_on_write(const Place& place) {
+  PageTables& tables = place.vma.mm->tables;
+  const Entry entry = tables.load(place.slot);
+  if (reuse(place, entry)) return FaultEnd::kMinor;
+  return replace_by_copy(place, entry);
+}
+
+// Makes the entry writable where the page is this Mm's alone: it says so, or nobody else holds a
+// reference to it any more.
+bool Faults::reuse(const Place& place, Entry entry) {
+  Mm& mm = *place.vma.mm;
+  const PagingFormat& format = mm.tables.format();
+  const Pfn frame = format.frame_of(PageLevel::kPte, entry);
+  if (frame == mm.parts.zero_page) return false;
+  Page& page = *mm.parts.map.page_of(frame);
+  if (!is_anonymous(page)) return false;
+  if (!has_flag(page, PageFlag::kAnonExclusive)) {
+    // A batch of this CPU may hold the second reference.
+    if (refcount(page) > 1 && !has_flag(page, PageFlag::kLru)) mm.parts.lru.drain_here();
+    if (refcount(page) > 1) return false;
+  }
+  const TableGuard guard(mm.parts.map.at(place.slot.page));
+  if (mm.tables.load(place.slot) != entry) return true;  // look again
+  if (!has_flag(page, PageFlag::kAnonExclusive)) {
+    move_to(page, place.vma);
+    set_flag(page, PageFlag::kAnonExclusive);
+  }
+  const Prot prot = format.prot_of(entry) | Prot::kWrite | Prot::kDirty | Prot::kAccessed;
+  mm.tables.store(place.slot, format.leaf_entry(PageLevel::kPte, frame, prot));
+  // No flush: a translation without the right leads back here and finds the entry as it is.
+  return true;
+}
+
+FaultEnd Faults::replace_by_copy(const Place& place, Entry old) {
+  Mm& mm = *place.vma.mm;
+  MemoryMap& map = mm.parts.map;
+  if (!anon_vmas_.prepare(place.vma).has_value()) return FaultEnd::kNoMemory;
+  const PagingFormat& format = mm.tables.format();
+  const Pfn frame = format.frame_of(PageLevel::kPte, old);
+  const bool zeros = frame == mm.parts.zero_page;
+  const bool clear = zeros && mm.parts.keep_content;
+  Page* const copy = new_page(place, clear ? Gfp::kZero : Gfp::kNone);
+  if (copy == nullptr) return FaultEnd::kNoMemory;
+  Page& original = *map.page_of(frame);
+  if (!zeros && mm.parts.keep_content)
+    Arch::copy_page(map.content_of(*copy), map.content_of(original));
+  {
+    const TableGuard guard(map.at(place.slot.page));
+    if (mm.tables.load(place.slot) != old) {
+      mm.parts.pages.free_page(*copy);
+      return FaultEnd::kMinor;
+    }
+    add_new_anonymous(*copy, place.vma, place.at);
+    const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
+    // Other CPUs must not read the old page once this one has written the new one.
+    mm.tables.store(place.slot, Entry{});
+    mm.parts.tlb.flush_page(mm.tlb, place.at);
+    mm.tables.store(place.slot,
+                    format.leaf_entry(PageLevel::kPte, map.pfn_of(*copy), prot));
+    if (!zeros) remove_mapping(original, place.vma);
+  }
+  mm.parts.lru.add(*copy);
+  if (!zeros) mm.parts.lru.put(original);
+  return FaultEnd::kMinor;
+}
+
+}  // namespace quire

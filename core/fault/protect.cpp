@@ -1,0 +1,41 @@
+#include "fault/page_ranges.hpp"
+#include "fault/table_runs.hpp"
+#include "rmap/rmap.hpp"
+
+namespace quire {
+namespace {
+
+// A page that was written before and is this Mm's alone need not fault again.
+bool stays_writable(const Vma& vma, const Page* page, Entry entry) {
+  const bool was_written = (entry.raw() & raw(Prot::kDirty)) != 0;
+  return vma.has(VmFlags::kWrite) && !vma.has(VmFlags::kShared) && was_written &&
+         page != nullptr && is_anonymous(*page) && has_flag(*page, PageFlag::kAnonExclusive);
+}
+
+}  // namespace
+
+void protect(Vma& vma, VirtRange range) {
+  Mm& mm = *vma.mm;
+  const PagingFormat& format = mm.tables.format();
+  constexpr Prot kKept = Prot::kDirty | Prot::kAccessed;
+  VirtRange changed{range.end, range.start};
+  for_each_run(mm, range, [&](const TableRun& run) {
+    for (unsigned i = 0; i < run.count; ++i) {
+      const EntrySlot slot = nth(run, i);
+      const Entry entry = load_entry(format, slot);
+      if (!entry.present()) continue;
+      const Pfn frame = format.frame_of(PageLevel::kPte, entry);
+      const Page* const page = frame == mm.parts.zero_page ? nullptr : mm.parts.map.page_of(frame);
+      Prot prot = (vma.prot & ~kKept) | (format.prot_of(entry) & kKept);
+      if (stays_writable(vma, page, entry)) prot = prot | Prot::kWrite;
+      const Entry now = format.leaf_entry(PageLevel::kPte, frame, prot);
+      if (now == entry) continue;
+      exchange_entry(format, slot, now);
+      const VirtAddr at = address_of(run, i);
+      changed = {min_of(changed.start, at), max_of(changed.end, at + kPageSize)};
+    }
+  });
+  if (changed.start < changed.end) mm.parts.tlb.flush_range(mm.tlb, {.range = changed});
+}
+
+}  // namespace quire

@@ -1,0 +1,240 @@
+// Batches, and the moves between lists.
+#include "lru/lru.hpp"
+
+#include "page_alloc/fast_path.hpp"
+
+namespace quire {
+namespace {
+
+static_assert(index_of(NodeItem::kNrUnevictable) - index_of(NodeItem::kNrInactiveAnon) ==
+              index_of(LruList::kUnevictable));
+static_assert(index_of(ZoneItem::kNrZoneUnevictable) - index_of(ZoneItem::kNrZoneInactiveAnon) ==
+              index_of(LruList::kUnevictable));
+
+std::int64_t length_of(const Page& page) {
+  return static_cast<std::int64_t>(page.word_racy().order().pages().raw());
+}
+
+void count_here(VmEvent event, std::int64_t pages) {
+  count_event(Arch::current()->percpu, event, static_cast<std::uint64_t>(pages));
+}
+
+bool is_file(PageWord word) { return !word.has(PageFlag::kSwapBacked); }
+
+bool may_lazy_free(const Page& page) {
+  const PageWord word = page.word_racy();
+  return is_anonymous(page) && !is_file(word) && !word.has(PageFlag::kSwapCache) &&
+         !word.has(PageFlag::kUnevictable);
+}
+
+}  // namespace
+
+Result<void> Lru::init(Arena& arena) {
+  QUIRE_TRY_ASSIGN(nodes, arena.make_array<NodeLists>(parts_.nodes.all().size()));
+  QUIRE_TRY_ASSIGN(cpus, arena.make_array<Cpu>(parts_.nodes.cpu_count()));
+  nodes_ = nodes;
+  cpus_ = cpus;
+  return {};
+}
+
+void Lru::add(Page& page) { queue(page, Move::kAdd); }
+
+void Lru::activate(Page& page) {
+  const PageWord word = page.word_racy();
+  if (word.has(PageFlag::kLru) && !word.has(PageFlag::kActive) && !word.has(PageFlag::kUnevictable))
+    queue(page, Move::kActivate);
+}
+
+void Lru::deactivate(Page& page) {
+  const PageWord word = page.word_racy();
+  if (word.has(PageFlag::kLru) && word.has(PageFlag::kActive) && !word.has(PageFlag::kUnevictable))
+    queue(page, Move::kDeactivate);
+}
+
+void Lru::deactivate_file(Page& page) {
+  if (!has_flag(page, PageFlag::kUnevictable)) queue(page, Move::kDeactivateFile);
+}
+
+void Lru::lazy_free(Page& page) {
+  if (has_flag(page, PageFlag::kLru) && may_lazy_free(page)) queue(page, Move::kLazyFree);
+}
+
+void Lru::rotate(Page& page) {
+  const PageWord word = page.word_racy();
+  if (word.has(PageFlag::kLru) && !word.has(PageFlag::kUnevictable) &&
+      !word.has(PageFlag::kLocked) && !word.has(PageFlag::kDirty))
+    queue(page, Move::kRotate);
+}
+
+void Lru::mark_accessed(Page& page) {
+  const PageWord word = page.word_racy();
+  if (!word.has(PageFlag::kReferenced)) {
+    set_flag(page, PageFlag::kReferenced);
+    return;
+  }
+  if (word.has(PageFlag::kUnevictable) || word.has(PageFlag::kActive)) return;
+  if (word.has(PageFlag::kLru))
+    activate(page);
+  else
+    activate_waiting(page);
+  clear_flag(page, PageFlag::kReferenced);
+}
+
+// A page that waits here to be added goes to the active list when it is.
+void Lru::activate_waiting(Page& page) {
+  Cpu& cpu = here();
+  if (!cpu.lock.try_lock()) return;
+  const Batch& batch = cpu.batches.data()[static_cast<unsigned>(Move::kAdd)];
+  const PageIndex index = parts_.map.index_of(page);
+  for (std::uint32_t i = batch.count; i-- > 0;) {
+    if (batch.pages.data()[i] != index) continue;
+    set_flag(page, PageFlag::kActive);
+    break;
+  }
+  cpu.lock.unlock();
+}
+
+void Lru::queue(Page& page, Move move) {
+  get_page(page);
+  const PageIndex index = parts_.map.index_of(page);
+  Cpu& cpu = here();
+  // Someone drains this CPU right now: what comes after that is drained as it comes.
+  if (!cpu.lock.try_lock()) return make_all({&index, 1}, move);
+  Batch& batch = cpu.batches.data()[static_cast<unsigned>(move)];
+  batch.pages.data()[batch.count++] = index;
+  if (batch.count == kBatchPages || page.word_racy().is(PageKind::kCompound)) {
+    make_all({batch.pages.data(), batch.count}, move);
+    batch.count = 0;
+  }
+  cpu.lock.unlock();
+}
+
+void Lru::drain(Cpu& cpu) {
+  for (unsigned move = 0; move < kMoves; ++move) {
+    Batch& batch = cpu.batches.data()[move];
+    if (batch.count == 0) continue;
+    make_all({batch.pages.data(), batch.count}, static_cast<Move>(move));
+    batch.count = 0;
+  }
+}
+
+void Lru::drain_here() {
+  Cpu& cpu = here();
+  while (!cpu.lock.try_lock()) Arch::current()->host->yield();
+  drain(cpu);
+  cpu.lock.unlock();
+}
+
+void Lru::drain_all() {
+  for (Cpu& cpu : cpus_) {
+    cpu.lock.claim(*Arch::current()->host);
+    drain(cpu);
+    cpu.lock.release();
+  }
+}
+
+void Lru::make_all(std::span<const PageIndex> pages, Move move) {
+  for (std::size_t i = 0; i < pages.size();) {
+    NodeLists& node = lists_of(parts_.map.at(pages[i]));
+    const SpinGuard guard(node.lock);
+    for (; i < pages.size() && &lists_of(parts_.map.at(pages[i])) == &node; ++i)
+      make_locked(node, parts_.map.at(pages[i]), move);
+  }
+  put_all(pages);
+}
+
+void Lru::make_locked(NodeLists& node, Page& page, Move move) {
+  if (move == Move::kAdd)
+    enter_locked(node, page);
+  else if (has_flag(page, PageFlag::kLru) && !has_flag(page, PageFlag::kUnevictable))
+    move_locked(node, page, move);
+}
+
+void Lru::enter_locked(NodeLists& node, Page& page) {
+  const bool was_unevictable = test_and_clear(page, PageFlag::kUnevictable);
+  if (has_flag(page, PageFlag::kMlocked)) {
+    clear_flag(page, PageFlag::kActive);
+    set_flag(page, PageFlag::kUnevictable);
+    if (!was_unevictable) count_here(VmEvent::kUnevictablePgsCulled, length_of(page));
+  } else if (was_unevictable) {
+    count_here(VmEvent::kUnevictablePgsRescued, length_of(page));
+  }
+  set_flag(page, PageFlag::kLru);
+  link_locked(node, page);
+}
+
+// `page` is on a linked list of `node`.
+void Lru::move_locked(NodeLists& node, Page& page, Move move) {
+  const bool active = has_flag(page, PageFlag::kActive);
+  if (move == Move::kActivate ? active : move == Move::kDeactivate && !active) return;
+  if (move == Move::kLazyFree && !may_lazy_free(page)) return;
+  const PageWord word = page.word_racy();
+  const bool busy = word.has(PageFlag::kDirty) || word.has(PageFlag::kWriteback);
+  if (move == Move::kDeactivateFile && __atomic_load_n(&page.mapcount, __ATOMIC_RELAXED) != 0)
+    return;
+  const std::int64_t length = length_of(page);
+  unlink_locked(node, page);
+  if (move == Move::kActivate) {
+    set_flag(page, PageFlag::kActive);
+    link_locked(node, page);
+    count_here(VmEvent::kPgactivate, length);
+    return;
+  }
+  clear_flag(page, PageFlag::kActive);
+  const bool last = move == Move::kRotate || (move == Move::kDeactivateFile && !busy);
+  if (move != Move::kRotate) clear_flag(page, PageFlag::kReferenced);
+  if (move == Move::kDeactivateFile && busy) set_flag(page, PageFlag::kReclaim);
+  if (move == Move::kLazyFree) clear_flag(page, PageFlag::kSwapBacked);
+  link_locked(node, page, last ? End::kBack : End::kFront);
+  if (last) count_here(VmEvent::kPgrotated, length);
+  if (active && (move == Move::kDeactivate || move == Move::kDeactivateFile))
+    count_here(VmEvent::kPgdeactivate, length);
+  if (move == Move::kLazyFree) count_here(VmEvent::kPglazyfree, length);
+}
+
+void Lru::link_locked(NodeLists& node, Page& page, End end) {
+  const LruList list = lru_list_of(page.word_racy());
+  count(page, list, 1);
+  if (list == LruList::kUnevictable) {
+    mlock_count(page) = has_flag(page, PageFlag::kMlocked) ? 1 : 0;
+    return;
+  }
+  PageList& pages = node.lists.data()[index_of(list)];
+  if (end == End::kFront)
+    pages.push_front(parts_.map.array(), parts_.map.index_of(page));
+  else
+    pages.push_back(parts_.map.array(), parts_.map.index_of(page));
+}
+
+void Lru::unlink_locked(NodeLists& node, Page& page) {
+  const LruList list = lru_list_of(page.word_racy());
+  count(page, list, -1);
+  if (list != LruList::kUnevictable)
+    node.lists.data()[index_of(list)].remove(parts_.map.array(), parts_.map.index_of(page));
+}
+
+void Lru::count(const Page& page, LruList list, std::int64_t sign) const {
+  std::byte* const area = Arch::current()->percpu;
+  Zone& zone = parts_.nodes.zone_of(page.word_racy());
+  const std::int64_t pages = sign * length_of(page);
+  const auto node_item = index_of(NodeItem::kNrInactiveAnon) + index_of(list);
+  const auto zone_item = index_of(ZoneItem::kNrZoneInactiveAnon) + index_of(list);
+  mod_node_state(area, parts_.nodes.node(zone.node), static_cast<NodeItem>(node_item), pages);
+  mod_zone_state(area, zone, static_cast<ZoneItem>(zone_item), pages);
+}
+
+bool Lru::isolate(Page& page) {
+  NodeLists& node = lists_of(page);
+  const SpinGuard guard(node.lock);
+  if (!test_and_clear(page, PageFlag::kLru)) return false;
+  get_page(page);
+  unlink_locked(node, page);
+  return true;
+}
+
+void Lru::put_back(Page& page) {
+  add(page);
+  put(page);
+}
+
+}  // namespace quire
