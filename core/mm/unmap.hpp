@@ -16,9 +16,10 @@ Result<void> unmap(const Caller& caller, VirtAddr start, Bytes length);
 // Whether `pages` more of a locked mapping are allowed (RLIMIT_MEMLOCK). Errors: kAgain.
 Result<void> may_lock_more(const Mm& mm, VmFlags flags, PageCount pages);
 
-// Makes the pages of `range` present as their VMAs' programs would, with no lock held; the first
-// error ends it (mm_populate). kFault: not allowed, or no such page. kNoMemory: no page, no VMA.
-Result<void> populate(const Caller& caller, VirtRange range);
+// Makes the pages of `range` present as their VMAs' programs would, with no lock held (mm_populate).
+// kFault: not allowed, or no such page. kNoMemory: no page.
+enum class OnError : std::uint8_t { kStop, kGoOn };  // on to the next VMA
+Result<void> populate(const Caller& caller, VirtRange range, OnError on_error);
 // The same with mmap_lock held shared, of a part of one VMA.
 Result<void> populate_in(const Caller& caller, Vma& vma, VirtRange range);
 // One kind of access to each page that does not allow it yet.
