@@ -15,6 +15,7 @@ struct Resize {
   Bytes length{};  // new
   std::uint64_t flags = 0;
   VirtAddr target{};
+  PageCount charged{};  // for the new place
   VirtRange to_fill{};  // locked pages that are to be had at once
 
   [[nodiscard]] bool has(std::uint64_t flag) const { return (flags & flag) != 0; }
@@ -29,7 +30,7 @@ bool has_room_for_maps(const Mm& mm, std::uint32_t more) {
 
 // Whether `vma` has what is to be moved or extended, and limits allow what is added.
 Result<void> may_resize(const Mm& mm, const Vma& vma, const Resize& call) {
-  if (call.old.empty() && !vma.has(VmFlags::kShared | VmFlags::kMayShare))
+  if (!call.old.length() && !vma.has(VmFlags::kShared | VmFlags::kMayShare))
     return Errno::kInvalid;
   const VmFlags fixed = VmFlags::kDontExpand | VmFlags::kPfnMap;
   if (call.has(remap::kDontUnmap) && vma.has(fixed)) return Errno::kInvalid;
@@ -53,14 +54,14 @@ Result<VirtAddr> grow_in_place(const Caller& caller, Vma& vma, Resize& call) {
   Mm& mm = caller.mm;
   const VirtRange added{call.old.end, call.old.start + call.length};
   const VmFlags flags = vma.flags;
-  const PageCount charged = any(flags & VmFlags::kAccount) ? call.growth() : PageCount{};
-  QUIRE_TRY(charge(mm, charged));
+  if (any(flags & VmFlags::kAccount)) call.charged = call.growth();
+  QUIRE_TRY(charge(mm, call.charged));
   if (merge_new(caller, {.range = added,
                          .flags = flags,
                          .file = vma.file,
                          .pgoff = vma.index_of(added.start),
                          .anon_vma = vma.anon_vma}) == nullptr) {
-    uncharge(mm, charged);
+    uncharge(mm, call.charged);
     return Errno::kNoMemory;
   }
   account_pages(mm, flags, call.growth());
@@ -97,18 +98,23 @@ Result<Vma*> copy_vma(const Caller& caller, Vma& vma, const Resize& call) {
 }
 
 // All of the old range's pages are at the new one afterwards, or none are.
-Result<void> move_entries(const Caller& caller, Vma& from, Vma& to, const Resize& call) {
+Result<void> move_entries(Vma& from, Vma& to, const Resize& call) {
   const VirtRange old{call.old.start, call.old.start + min_of(call.old.length(), call.length)};
   const Bytes moved = move_pages({from, old, to, call.target});
   if (moved == old.length()) return {};
   const Bytes back =
       move_pages({to, {call.target, call.target + moved}, from, call.old.start});
   QUIRE_ASSERT(back == moved);  // its tables are there
-  const VirtRange copy{call.target, call.target + call.length};
-  account_pages(caller.mm, to.flags, whole_pages(copy.length()));
-  if (to.has(VmFlags::kLocked)) caller.mm.locked += whole_pages(copy.length());
-  QUIRE_TRY(unmap(caller, copy.start, copy.length()));
   return Errno::kNoMemory;
+}
+
+// As if there had been no copy of `vma` at the target.
+void take_back(const Caller& caller, const Resize& call, VmFlags flags) {
+  const PageCount pages = whole_pages(call.length);
+  account_pages(caller.mm, flags, pages);
+  if (any(flags & VmFlags::kLocked)) caller.mm.locked += pages;
+  if (any(flags & VmFlags::kAccount)) caller.mm.parts.committed.add(pages - call.charged);
+  static_cast<void>(unmap(caller, call.target, call.length));
 }
 
 // The old mapping stays, with no pages and no locks.
@@ -118,14 +124,20 @@ void leave_empty(const Caller& caller, VirtAddr at, VirtRange moved) {
   if (vma.range == moved) caller.anon_vmas.unlink(vma);
 }
 
-// Takes away the old range, whose promise has gone to the new one.
-Result<void> unmap_old(const Caller& caller, VirtRange old) {
-  if (old.empty()) return {};
-  const PageCount moved = whole_pages(old.length());
-  const bool promised = caller.mm.vmas.at(old.start)->has(VmFlags::kAccount);
-  QUIRE_TRY(unmap(caller, old.start, old.length()));
-  if (promised) caller.mm.parts.committed.add(moved);
-  return {};
+// Takes away the old range, whose promise has gone to the new one. What cannot be cut out stays.
+void unmap_old(const Caller& caller, VirtRange old) {
+  if (old.empty()) return;
+  if (caller.mm.vmas.at(old.start)->has(VmFlags::kAccount))
+    caller.mm.parts.committed.add(whole_pages(old.length()));
+  static_cast<void>(unmap(caller, old.start, old.length()));
+}
+
+// Counts the new place, and what is to be done about its locked pages.
+void account_copy(Mm& mm, Resize& call, VmFlags flags) {
+  account_pages(mm, flags, whole_pages(call.length));
+  if (!any(flags & VmFlags::kLocked)) return;
+  if (!call.has(remap::kDontUnmap)) mm.locked += whole_pages(call.length);
+  if (call.growth()) call.to_fill = {call.target + call.old.length(), call.target + call.length};
 }
 
 Result<VirtAddr> move(const Caller& caller, Vma& vma, Resize& call) {
@@ -133,27 +145,24 @@ Result<VirtAddr> move(const Caller& caller, Vma& vma, Resize& call) {
   if (!has_room_for_maps(mm, 0)) return Errno::kNoMemory;
   const bool keep = call.has(remap::kDontUnmap);
   const VmFlags flags = vma.flags;
-  const PageCount pages = whole_pages(call.length);
-  const PageCount charged =
-      any(flags & VmFlags::kAccount) ? (keep ? pages : call.growth()) : PageCount{};
-  QUIRE_TRY(charge(mm, charged));
+  if (any(flags & VmFlags::kAccount))
+    call.charged = keep ? whole_pages(call.length) : call.growth();
+  QUIRE_TRY(charge(mm, call.charged));
   const auto copy = copy_vma(caller, vma, call);
   if (!copy.has_value()) {
-    uncharge(mm, charged);
+    uncharge(mm, call.charged);
     return copy.error();
   }
   Vma& source = *mm.vmas.at(call.old.start);
-  if (const auto moved = move_entries(caller, source, **copy, call); !moved.has_value())
+  if (const auto moved = move_entries(source, **copy, call); !moved.has_value()) {
+    take_back(caller, call, flags);
     return moved.error();
-  account_pages(mm, flags, pages);
-  if (any(flags & VmFlags::kLocked)) {
-    if (!keep) mm.locked += pages;
-    if (call.growth()) call.to_fill = {call.target + call.old.length(), call.target + call.length};
   }
+  account_copy(mm, call, flags);
   if (keep) {
     leave_empty(caller, call.old.start, call.old);
   } else {
-    QUIRE_TRY(unmap_old(caller, call.old));
+    unmap_old(caller, call.old);
   }
   return call.target;
 }
@@ -164,7 +173,7 @@ Result<VirtAddr> find_target(const Mm& mm, const Resize& call) {
 }
 
 // To a given place, or to one that leaves the old mapping where it is.
-Result<VirtAddr> move_to_target(const Caller& caller, Resize call) {
+Result<VirtAddr> move_to_target(const Caller& caller, Resize& call) {
   Mm& mm = caller.mm;
   const VirtAddr limit = mm.layout.task_size;
   if (!call.target.is_aligned(kPageSize)) return Errno::kInvalid;
