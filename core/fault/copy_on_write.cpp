@@ -22,8 +22,8 @@ bool Faults::reuse(const Place& place, Entry entry) {
   if (!is_anonymous(page)) return false;
   if (!has_flag(page, PageFlag::kAnonExclusive)) {
     // A batch of this CPU may hold the second reference.
-    if (refcount(page) > 1 && !has_flag(page, PageFlag::kLru)) mm.parts.lru.drain_here();
-    if (refcount(page) > 1) return false;
+    if (references_to(page) > 1 && !has_flag(page, PageFlag::kLru)) mm.parts.lru.drain_here();
+    if (references_to(page) > 1) return false;
   }
   const TableGuard guard(mm.parts.map.at(place.slot.page));
   if (mm.tables.load(place.slot) != entry) return true;  // look again

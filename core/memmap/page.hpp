@@ -142,17 +142,6 @@ struct Page {
 };
 static_assert(sizeof(Page) == 32);
 
-// Flags of a page that others may see: changed one at a time by whoever may, all at once.
-inline void set_flag(Page& page, PageFlag flag) {
-  __atomic_fetch_or(reinterpret_cast<std::uint32_t*>(&page.word), static_cast<std::uint32_t>(flag),
-                    __ATOMIC_RELAXED);
-}
-inline void clear_flag(Page& page, PageFlag flag) {
-  __atomic_fetch_and(reinterpret_cast<std::uint32_t*>(&page.word),
-                     ~static_cast<std::uint32_t>(flag), __ATOMIC_RELAXED);
-}
-inline bool has_flag(const Page& page, PageFlag flag) { return page.word_racy().has(flag); }
-
 // The memory map as an array: what lists and hot paths need of it, small enough for a register.
 class PageArray {
  public:

@@ -1,5 +1,7 @@
 #include "rmap/interval_tree.hpp"
 
+#include <initializer_list>
+
 namespace quire {
 namespace {
 

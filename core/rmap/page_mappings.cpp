@@ -3,18 +3,15 @@
 namespace quire {
 namespace {
 
-using namespace page_owner_word;
-
 void count_mapped(const Page& page, const Mm& mm, std::int64_t change) {
   Node& node = mm.parts.nodes.node(mm.parts.nodes.zone_of(page.word_racy()).node);
   const NodeItem item = is_anonymous(page) ? NodeItem::kNrAnonPages : NodeItem::kNrMapped;
   mod_node_state(Arch::current()->percpu, node, item, change);
 }
 
-void set_owner(Page& page, const AnonVma& anon_vma, std::uint64_t index) {
-  page.index_low = static_cast<std::uint32_t>(index);
-  page.mapping = reinterpret_cast<std::uintptr_t>(&anon_vma) | kAnon |
-                 (index >> 32) << kPointerBits;
+void set_anon_home(Page& page, const AnonVma& anon_vma, std::uint64_t offset) {
+  const auto home = reinterpret_cast<std::uintptr_t>(&anon_vma) | kAnonHome;
+  set_home(page, reinterpret_cast<const void*>(home), offset);
 }
 
 Rss kind_of(const Page& page) {
@@ -30,14 +27,14 @@ void add_new_anonymous(Page& page, Vma& vma, VirtAddr at) {
   word.set(PageFlag::kUptodate);
   word.set(PageFlag::kAnonExclusive);
   page.set_word(word);
-  set_owner(page, *vma.anon_vma, vma.index_of(at));
+  set_anon_home(page, *vma.anon_vma, vma.index_of(at));
   page.mapcount = 1;
   count_mapped(page, *vma.mm, 1);
   vma.mm->count_rss(Rss::kAnon, 1);
 }
 
 void move_to(Page& page, const Vma& vma) {
-  set_owner(page, *vma.anon_vma, index_in_mapping(page));
+  set_anon_home(page, *vma.anon_vma, offset_of(page));
 }
 
 void share_mapping(Page& page) {

@@ -6,8 +6,6 @@
 //          (AnonPages, Mapped).
 #pragma once
 
-#include <optional>
-
 #include "base/base.hpp"
 #include "memmap/memmap.hpp"
 #include "rmap/anon_vma.hpp"
@@ -15,31 +13,15 @@
 
 namespace quire {
 
-// The mapping word and index of a page that belongs to an AnonVma or a file's Mapping.
-namespace page_owner_word {
-inline constexpr std::uint64_t kAnon = 1;
-inline constexpr unsigned kPointerBits = 48;
-inline constexpr std::uint64_t kPointerMask = (std::uint64_t{1} << kPointerBits) - 1;
-}  // namespace page_owner_word
-
-inline bool is_anonymous(const Page& page) { return (page.mapping & page_owner_word::kAnon) != 0; }
 // Of an anonymous page.
 inline AnonVma& anon_vma_of(const Page& page) {
-  return *reinterpret_cast<AnonVma*>(page.mapping & page_owner_word::kPointerMask &
-                                     ~page_owner_word::kAnon);
-}
-inline std::uint64_t index_in_mapping(const Page& page) {
-  return page.index_low | (page.mapping >> page_owner_word::kPointerBits) << 32;
+  const auto home = reinterpret_cast<std::uintptr_t>(home_of(page));
+  return *reinterpret_cast<AnonVma*>(home & ~std::uintptr_t{kAnonHome});
 }
 
 inline std::int32_t mapcount(const Page& page) {
   return __atomic_load_n(&page.mapcount, __ATOMIC_RELAXED);
 }
-inline std::int32_t refcount(const Page& page) {
-  return __atomic_load_n(&page.refcount, __ATOMIC_RELAXED);
-}
-inline void get_page(Page& page) { __atomic_fetch_add(&page.refcount, 1, __ATOMIC_RELAXED); }
-
 // A new anonymous page gets its first entry, in `vma` at `at`; nobody else can see it yet.
 void add_new_anonymous(Page& page, Vma& vma, VirtAddr at);
 // Its AnonVma from now on is that of `vma`, whose Mm alone has it (page_move_anon_rmap).
@@ -57,7 +39,7 @@ template <class Visit>
 void for_each_place(const Page& page, Visit visit) {
   AnonVma& family = anon_vma_of(page);
   const SpinGuard guard(family.lock());
-  const std::uint64_t index = index_in_mapping(page);
+  const std::uint64_t index = offset_of(page);
   for (IntervalNode* node = family.chains.first_in(index, index); node != nullptr;
        node = family.chains.next_in(*node, index, index)) {
     Vma& vma = *static_cast<AnonVmaChain*>(node)->vma;
