@@ -39,6 +39,7 @@ struct Limits {
   std::uint64_t locked = 8 << 20;
   bool ipc_lock = false;   // CAP_IPC_LOCK
   bool sys_admin = false;  // CAP_SYS_ADMIN: may use the last of what can be committed
+  bool raw_io = false;     // CAP_SYS_RAWIO: may map below mmap_min_addr
 };
 
 // Where exec has put things (mm_struct's fields of the same names).

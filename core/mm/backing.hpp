@@ -1,0 +1,24 @@
+// What mappings of files need beside anonymous ones, in one place.
+//
+// Locking  mmap_lock exclusively.
+#pragma once
+
+#include "mm/calls.hpp"
+
+namespace quire::backing {
+
+// Whether the file lets itself be mapped so, and the flags that the VMA gets then.
+// Errors: kAccess, kNoDevice, kInvalid, kOverflow, kNotSupported, kPermission, kTextBusy.
+Result<VmFlags> allow(const MmapRequest& request, VmFlags flags);
+// A file of zeros that only those see who map it, with a reference (MAP_SHARED | MAP_ANONYMOUS).
+Result<File*> shared_zeros(const Caller& caller, Bytes length, VmFlags flags);
+void release(File* file);
+
+// `vma` now shows its file, if any: a reference, and a place among those that show it.
+void attach(Vma& vma);
+void detach(Vma& vma);
+// Around changes of range and offset.
+void before_change(Vma& vma);
+void after_change(Vma& vma);
+
+}  // namespace quire::backing

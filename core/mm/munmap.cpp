@@ -1,0 +1,84 @@
+#include "mm/unmap.hpp"
+#include "mm/vma_merge.hpp"
+
+namespace quire {
+namespace {
+
+// What is left of `range` begins and ends with VMAs of its own. The first one in it; null: none.
+Result<Vma*> cut_out(const Caller& caller, VirtRange range) {
+  const VmaTree& vmas = caller.mm.vmas;
+  Vma* first = vmas.find(range.start);
+  if (first == nullptr || first->start() >= range.end) return nullptr;
+  if (first->start() < range.start) {
+    const bool in_two = range.end < first->end();
+    const auto upper = in_two ? split(caller, *first, range.start)
+                              : split_uncounted(caller, *first, range.start);
+    QUIRE_TRY_ASSIGN(made, upper);
+    first = made;
+  }
+  Vma* const last = vmas.at(range.end);
+  if (last != nullptr && last->start() < range.end)
+    QUIRE_TRY(split_uncounted(caller, *last, range.end));
+  return first;
+}
+
+// Tables between the neighbours of what is gone, as far as they are below the same top entries.
+void free_tables(Mm& mm, VirtRange gone, VirtRange between) {
+  const PagingFormat& format = mm.tables.format();
+  const Bytes table = format.at(PageLevel::kPmd).size();
+  const bool one_table = gone.start.align_down(table) == (gone.end - kPageSize).align_down(table);
+  if (one_table && mm.tables.find_slot(gone.start).level != PageLevel::kPte) return;
+  const Bytes top = format.at(format.root()).size();
+  mm.tables.free_empty_tables({max_of(between.start, gone.start.align_down(top)),
+                               min_of(between.end, gone.end.align_up(top))});
+}
+
+void take_pages(Mm& mm, Vma& first, VirtAddr end) {
+  TlbGather gather(mm.parts.tlb, mm.tlb, mm.parts.pages, mm.parts.lru);
+  for (Vma* vma = &first; vma != nullptr && vma->start() < end; vma = vma->next)
+    zap(*vma, vma->range, gather);
+}
+
+void remove_all(const Caller& caller, Vma& first, VirtAddr end) {
+  Mm& mm = caller.mm;
+  PageCount charged;
+  for (Vma* vma = &first; vma != nullptr && vma->start() < end;) {
+    Vma* const next = vma->next;
+    const PageCount pages = vma->pages();
+    if (vma->has(VmFlags::kLocked)) mm.locked -= pages;
+    if (vma->has(VmFlags::kAccount)) charged += pages;
+    unaccount_pages(mm, vma->flags, pages);
+    remove_vma(caller, *vma);
+    vma = next;
+  }
+  uncharge(mm, charged);
+}
+
+}  // namespace
+
+Result<void> unmap(const Caller& caller, VirtAddr start, Bytes length) {
+  Mm& mm = caller.mm;
+  const VirtAddr limit = mm.layout.task_size;
+  if (!start.is_aligned(kPageSize) || start > limit || length > limit - start)
+    return Errno::kInvalid;
+  const VirtRange range{start, start + page_align(length)};
+  if (range.empty()) return Errno::kInvalid;
+  QUIRE_TRY_ASSIGN(first, cut_out(caller, range));
+  if (first == nullptr) return {};
+  mm.note_peaks();
+  const Vma* const before = first->previous;
+  take_pages(mm, *first, range.end);
+  remove_all(caller, *first, range.end);
+  const Vma* const after = mm.vmas.find(range.end);
+  free_tables(mm, range,
+              {before != nullptr ? before->end() : VirtAddr{0},
+               after != nullptr ? after->start() : mm.parts.kernel.space().kernel_start()});
+  return {};
+}
+
+Result<void> do_munmap(const Caller& caller, VirtAddr start, Bytes length) {
+  const ExclusiveGuard guard(caller.mm.mmap_lock);
+  return unmap(caller, start, length);
+}
+
+}  // namespace quire

@@ -1,0 +1,47 @@
+#include "mm/unmap.hpp"
+
+namespace quire {
+namespace {
+
+bool is_there(const Mm& mm, VirtAddr at, Access access) {
+  const auto there = mm.tables.walk(at);
+  if (!there.has_value() || any(there->prot & Prot::kNoAccess)) return false;
+  return !is_write(access) || any(there->prot & Prot::kWrite);
+}
+
+}  // namespace
+
+Result<void> touch(const Caller& caller, Vma& vma, VirtRange range, Access access) {
+  for (VirtAddr at = range.start; at < range.end; at += kPageSize) {
+    while (!is_there(caller.mm, at, access)) {
+      switch (caller.faults.handle_in(vma, at, access)) {
+        case FaultEnd::kMinor:
+        case FaultEnd::kMajor: break;
+        case FaultEnd::kNoMemory: return Errno::kNoMemory;
+        default: return Errno::kFault;
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> populate_in(const Caller& caller, Vma& vma, VirtRange range) {
+  if (vma.has(VmFlags::kLockOnFault)) return {};
+  if (!vma.has(VmFlags::kAccess)) return Errno::kFault;
+  // What is private is copied now rather than at the first write.
+  const bool copies = vma.has(VmFlags::kWrite) && !vma.has(VmFlags::kShared);
+  return touch(caller, vma, range, copies ? Access::kUserWrite : Access::kUserRead);
+}
+
+Result<void> populate(const Caller& caller, VirtRange range, OnError on_error) {
+  const SharedGuard guard(caller.mm.mmap_lock);
+  Vma* vma = caller.mm.vmas.find(range.start);
+  for (; vma != nullptr && vma->start() < range.end; vma = vma->next) {
+    if (vma->has(VmFlags::kIo | VmFlags::kPfnMap)) continue;
+    const auto done = populate_in(caller, *vma, range.intersect(vma->range));
+    if (!done.has_value() && on_error == OnError::kStop) return done;
+  }
+  return {};
+}
+
+}  // namespace quire
