@@ -1,0 +1,116 @@
+// One byte's way: a process maps memory, writes, forks, and each of the two reads what it wrote.
+#include <gmock/gmock.h>
+
+#include "tests/process/process_machine.hpp"
+
+namespace quire::testing {
+namespace {
+
+TEST(Process, ReadsWhatItWrote) {
+  ProcessMachine test;
+  Process& process = test.create("writer");
+  const VirtAddr at = test.map(process, 3);
+  test.write(process, at + Bytes{4090}, "across two pages");
+  EXPECT_EQ(test.read(process, at + Bytes{4090}, 16), "across two pages");
+  EXPECT_EQ(test.read(process, at + Bytes{2 * 4096}, 4), std::string(4, '\0')) << "never written";
+}
+
+TEST(Process, TouchesOfNewMemoryAreMinorFaults) {
+  ProcessMachine test;
+  Process& process = test.create("toucher");
+  const VirtAddr at = test.map(process, 4);
+  const std::uint64_t before = process.minor_faults;
+  test.touch(process, at, Access::kUserRead);
+  test.touch(process, at, Access::kUserRead);
+  EXPECT_EQ(process.minor_faults - before, 1U) << "a read maps the page of zeros, once";
+  EXPECT_EQ(process.mm->rss(Rss::kAnon), PageCount{0});
+  test.touch(process, at, Access::kUserWrite);
+  EXPECT_EQ(process.minor_faults - before, 2U) << "the first write gives it a page of its own";
+  test.touch(process, at + kPageSize, Access::kUserWrite);
+  test.touch(process, at + kPageSize, Access::kUserRead);
+  EXPECT_EQ(process.minor_faults - before, 3U);
+  EXPECT_EQ(process.mm->rss(Rss::kAnon), PageCount{2});
+}
+
+TEST(Process, WritesAfterAForkAreSeenByTheWriterAlone) {
+  ProcessMachine test;
+  Process& parent = test.create("parent");
+  const VirtAddr at = test.map(parent, 2);
+  test.write(parent, at, "before");
+  test.write(parent, at + kPageSize, "shared");
+  Process& child = test.fork(parent);
+  test.write(child, at, "child!");
+  test.write(parent, at, "parent");
+  EXPECT_EQ(test.read(child, at, 6), "child!");
+  EXPECT_EQ(test.read(parent, at, 6), "parent");
+  EXPECT_EQ(test.read(child, at + kPageSize, 6), "shared");
+  EXPECT_EQ(test.frame(child, at + kPageSize), test.frame(parent, at + kPageSize));
+  EXPECT_NE(test.frame(child, at), test.frame(parent, at));
+  test.exit(child);
+  EXPECT_EQ(test.read(parent, at + kPageSize, 6), "shared");
+}
+
+TEST(Process, APageThatNobodySharesAnyMoreIsNotCopied) {
+  ProcessMachine test;
+  Process& parent = test.create("parent");
+  const VirtAddr at = test.map(parent, 1);
+  test.write(parent, at, "kept");
+  const Pfn frame = test.frame(parent, at);
+  test.exit(test.fork(parent));
+  test.write(parent, at, "KEPT");
+  EXPECT_EQ(test.frame(parent, at), frame);
+}
+
+TEST(Process, AccessOutsideOfMappingsFails) {
+  ProcessMachine test;
+  Process& process = test.create("stray");
+  const VirtAddr at = test.map(process, 1);
+  EXPECT_EQ(test.try_touch(process, at + kPageSize, Access::kUserRead), FaultEnd::kNotMapped);
+  EXPECT_EQ(test.try_touch(process, VirtAddr{0}, Access::kUserRead), FaultEnd::kNotMapped);
+  EXPECT_EQ(test.try_touch(process, VirtAddr{~std::uint64_t{0} << 47}, Access::kUserRead),
+            FaultEnd::kNotMapped)
+      << "the kernel's half";
+  EXPECT_EQ(test.try_touch(process, at, Access::kUserExecute), FaultEnd::kNotAllowed);
+}
+
+TEST(Process, TheStackGrowsWhenItIsTouchedBelowItsStart) {
+  ProcessMachine test;
+  Process& process = test.create("deep");
+  const Vma& stack = *process.mm->vmas.last();
+  EXPECT_EQ(stack.range.length(), kib(132));
+  const VirtAddr deep = stack.end() - mib(1);
+  test.write(process, deep, "deep");
+  EXPECT_EQ(stack.start(), deep.align_down(kPageSize));
+  EXPECT_EQ(test.try_touch(process, stack.end() - mib(9), Access::kUserWrite),
+            FaultEnd::kNotMapped)
+      << "beyond RLIMIT_STACK";
+}
+
+TEST(Process, ExitGivesEverythingBack) {
+  ProcessMachine test;
+  test.exit(test.create("warm up"));
+  const std::uint64_t before = test.used_pages();
+  Process& parent = test.create("parent");
+  const VirtAddr at = test.map(parent, 700);
+  for (unsigned i = 0; i < 700; ++i)
+    test.touch(parent, at + size_of(PageCount{i}), Access::kUserWrite);
+  Process& child = test.fork(parent);
+  for (unsigned i = 0; i < 700; i += 7)
+    test.touch(child, at + size_of(PageCount{i}), Access::kUserWrite);
+  test.exit(parent);
+  EXPECT_EQ(child.mm->rss(Rss::kAnon), PageCount{700});
+  test.exit(child);
+  EXPECT_EQ(test.used_pages(), before);
+  EXPECT_TRUE(test.audited());
+}
+
+TEST(Process, LayoutWithoutRandomisationIsLinuxs) {
+  ProcessMachine test;
+  Process& process = test.create("layout");
+  EXPECT_EQ(process.mm->layout.mmap_base, VirtAddr{0x7ffff7fff000});
+  EXPECT_EQ(process.mm->vmas.last()->end(), VirtAddr{0x7ffffffff000});
+  EXPECT_EQ(test.map(process, 1), VirtAddr{0x7ffff7ffe000});
+}
+
+}  // namespace
+}  // namespace quire::testing
