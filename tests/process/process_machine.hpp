@@ -73,12 +73,6 @@ class ProcessMachine : public TestMachine {
     });
     return used;
   }
-  testing::AssertionResult audited() {
-    BufferSink report(storage_, sizeof storage_);
-    if (machine.audit(report).has_value()) return testing::AssertionSuccess();
-    return testing::AssertionFailure() << report.text();
-  }
-
   static Shape default_shape() { return Shape::one_zone({.size_mib = 64}); }
 
   ProcessFloor* floor = nullptr;
@@ -88,8 +82,6 @@ class ProcessMachine : public TestMachine {
     shape.profile.frame_content = true;
     return shape;
   }
-
-  char storage_[512];
 };
 
 }  // namespace quire::testing

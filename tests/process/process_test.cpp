@@ -101,7 +101,7 @@ TEST(Process, ExitGivesEverythingBack) {
   EXPECT_EQ(child.mm->rss(Rss::kAnon), PageCount{700});
   test.exit(child);
   EXPECT_EQ(test.used_pages(), before);
-  EXPECT_TRUE(test.audited());
+  EXPECT_TRUE(audited(test.machine));
 }
 
 TEST(Process, LayoutWithoutRandomisationIsLinuxs) {
