@@ -15,7 +15,8 @@ TEST_P(Recorded, CallsAnswerAsLinuxDoesAndLeaveTheSameMaps) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Mm, Recorded,
-                         ::testing::Values("errors", "merges", "random1", "random2", "random3"),
+                         ::testing::Values("errors", "keep", "merges", "random1", "random2",
+                                           "random3"),
                          [](const auto& param) { return std::string(param.param); });
 
 }  // namespace
