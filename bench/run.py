@@ -137,6 +137,11 @@ def tlb(bench):
         bench.add("tlb." + case, "instructions", (counts[case] - counts["empty_hit"]) / PAIRS)
 
 
+def vma(bench):
+    counts = bench.count("vma")
+    bench.add("vma.lookup", "instructions", (counts["lookup"] - counts["empty_lookup"]) / PAIRS)
+
+
 def pagetable(bench):
     counts = bench.count("pagetable")
     for name, case in (("map_page", "map"), ("map_scattered_page", "map_pages"),
@@ -225,7 +230,7 @@ def main():
     parser.add_argument("--out", default="build/bench.json")
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
-    for measure in (instructions, tlb, pagetable, times, ratio, scaling, sizes, boots,
+    for measure in (instructions, tlb, vma, pagetable, times, ratio, scaling, sizes, boots,
                     malloc_figures.measure):
         measure(bench)
     print_table(bench.rows)
