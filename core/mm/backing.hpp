@@ -1,6 +1,6 @@
 // What mappings of files need beside anonymous ones, in one place.
 //
-// Locking  mmap_lock exclusively.
+// Locking  mmap_lock exclusively; is_cached(), read_ahead(), punch() and write_back() shared.
 #pragma once
 
 #include "mm/calls.hpp"
@@ -20,5 +20,12 @@ void detach(Vma& vma);
 // Around changes of range and offset.
 void before_change(Vma& vma);
 void after_change(Vma& vma);
+
+// Of the part of a file that a VMA shows: whether a page is in memory; to read it in before it is
+// needed; to make a hole there; to write what was changed. Errors: the file's.
+bool is_cached(const Vma& vma, VirtAddr at);
+Result<void> read_ahead(Vma& vma, VirtRange part);
+Result<void> punch(Vma& vma, VirtRange part);
+Result<void> write_back(const Vma& vma, VirtRange part);
 
 }  // namespace quire::backing
