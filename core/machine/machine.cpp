@@ -216,6 +216,7 @@ Result<void> Machine::make_vmalloc(const MachineSpec& spec) {
   vmalloc_.emplace(VmallocSpace::Parts{host_, map_, nodes_, *pages_, kernel_tables_->tables(),
                                        kernel_tables_->space(), *records, *kmalloc_,
                                        spec.profile.panic_on_warn});
+  kmalloc_->use(scattered_.emplace(*vmalloc_));
   stacks_.emplace(Stacks::Parts{map_, nodes_, *pages_, *vmalloc_});
   return stacks_->init(nodes_.percpu_areas());
 }

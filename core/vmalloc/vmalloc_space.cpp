@@ -37,7 +37,7 @@ VirtAddr VmallocSpace::allocate(const Ask& ask) {
     warn("vmalloc of no bytes");
     return {};
   }
-  if (pages_to_hold(ask.size).raw() > parts_.nodes.managed_pages()) {
+  if (ask.size > size_of(PageCount{parts_.nodes.managed_pages()})) {
     report_too_large(ask);
     return {};
   }
