@@ -223,21 +223,18 @@ TEST(CApi, PagesOfASimulatedMachineAreZeroedWhenThatIsAskedFor) {
   quire_machine_destroy(machine);
 }
 
-TEST(CApiInC, TheNamesOfLinuxWorkOnTheAttachedMachine) {
+void expect_well(const char* (*scenario)(quire_machine*)) {
   quire_machine* const machine = quire_machine_create_from_text(kTwoNodes, &kNative, nullptr, 0);
   ASSERT_NE(machine, nullptr);
-  const char* const wrong = quire_c_linux_names(machine);
+  const char* const wrong = scenario(machine);
   EXPECT_EQ(wrong, nullptr) << wrong;
   quire_machine_destroy(machine);
 }
 
-TEST(CApiInC, PerCpuVariablesHaveAPieceOnEachCpu) {
-  quire_machine* const machine = quire_machine_create_from_text(kTwoNodes, &kNative, nullptr, 0);
-  ASSERT_NE(machine, nullptr);
-  const char* const wrong = quire_c_percpu(machine);
-  EXPECT_EQ(wrong, nullptr) << wrong;
-  quire_machine_destroy(machine);
-}
+TEST(CApiInC, TheNamesOfLinuxWorkOnTheAttachedMachine) { expect_well(quire_c_linux_names); }
+TEST(CApiInC, PerCpuVariablesHaveAPieceOnEachCpu) { expect_well(quire_c_percpu); }
+TEST(CApiInC, ObjectsAndMemoryOfAnySizeComeByLinuxsNames) { expect_well(quire_c_slab); }
+TEST(CApiInC, MemoryAtTheMachinesAddressesComesByLinuxsNames) { expect_well(quire_c_vmalloc); }
 
 TEST(CApiThreads, AnAttachedThreadMayOutliveItsMachine) {
   quire_machine* machine = quire_machine_create_from_text(kTwoNodes, &kNative, nullptr, 0);
