@@ -53,9 +53,7 @@ Result<void> BootPlan::run(const MachineSpec& spec) {
   QUIRE_TRY(size_zones(spec));
   QUIRE_TRY(take_kernel_memory(spec));
   memblock_.retire();
-  QUIRE_TRY_ASSIGN(rows, make_resources(map_, spec.kernel_image, arena_, host_));
-  resources_ = rows;
-  return {};
+  return resources_.init(map_, spec.kernel_image, host_);
 }
 
 Result<void> BootPlan::read_command_line(std::string_view text) {

@@ -238,7 +238,7 @@ void Machine::open_proc(const MachineSpec& spec) {
                                     .debug_tlbflush = spec.profile.debug_tlbflush});
   const PageCount block = whole_pages(memory_block_size(*proc_sources_));
   hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_,
-                                  *kernel_tables_, block});
+                                  *kernel_tables_, *slabs_, block});
   proc_sources_->hotplug = &*hotplug_;
   proc_sources_->slabs = &*slabs_;
 }
