@@ -81,6 +81,9 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   QUIRE_TRY(make_vmalloc(spec));
   open_proc(spec);
   release_late_pages();
+  QUIRE_TRY(kernel_tables_->protect_image(plan->kernel_image(), spec.kernel_image));
+  // That took pages for tables: the machine starts with nothing in its sets all the same.
+  pages_->drain_cpu(cpus_.front().cpu);
   sysctls_->size_reserves();
   apply_command_line();
   return apply_sysctls(spec.sysctl);
