@@ -6,6 +6,7 @@
 #include "pagetable/format.hpp"
 #include "pagetable/kernel_tables.hpp"
 #include "pagetable/page_tables.hpp"
+#include "pagetable/recent_tables.hpp"
 #include "pagetable/table_frames.hpp"
 #include "pagetable/table_reader.hpp"
 #include "pagetable/tlb.hpp"
