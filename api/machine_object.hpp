@@ -16,6 +16,7 @@
 #include <set>
 #include <string>
 
+#include "api/areas.hpp"
 #include "api/logging_host.hpp"
 #include "hosts/native/cpu_pool.hpp"
 #include "hosts/native/native_host.hpp"
@@ -53,6 +54,7 @@ struct quire_machine {
   std::mutex sim_lock;
   std::unique_ptr<quire::Machine> machine;
   std::optional<quire::CpuPool> pool;
+  quire::api::Areas areas;
   // Distinguishes machines that lie at the same address one after the other.
   const std::uint64_t serial;
 

@@ -31,6 +31,7 @@ QUOTED = {
     "page.order9_pair": {LINUX: 9974, LLFREE: 252},
     "page.alloc_bulk_512": {LINUX: 65.4},
     "page.sizeof": {LINUX: 64},
+    "vmalloc.4_pages_pair": {LINUX: 4878},
     **slab_figures.QUOTED,
 }
 # name: (at most, at least)
@@ -41,6 +42,7 @@ GOALS = {
     "tlb.hit": (15, None),
     "pagetable.map_page": (40, None),
     "pagetable.unmap_page": (40, None),
+    "vmalloc.4_pages_pair": (1500, None),
     "page.two_thread_scaling": (None, 0.9),
     "page.order0_ns_ratio": (5, None),
     "page.sizeof": (32, None),
@@ -137,11 +139,22 @@ def tlb(bench):
         bench.add("tlb." + case, "instructions", (counts[case] - counts["empty_hit"]) / PAIRS)
 
 
+def vma(bench):
+    counts = bench.count("vma")
+    bench.add("vma.lookup", "instructions", (counts["lookup"] - counts["empty_lookup"]) / PAIRS)
+
+
 def pagetable(bench):
     counts = bench.count("pagetable")
     for name, case in (("map_page", "map"), ("map_scattered_page", "map_pages"),
                        ("unmap_page", "unmap")):
         bench.add("pagetable." + name, "instructions/page", counts[case] / BATCH)
+
+
+def vmalloc(bench):
+    counts = bench.count("vmalloc")
+    bench.add("vmalloc.4_pages_pair", "instructions",
+              (counts["4_pages_pair"] - counts["empty_pair"]) / PAIRS)
 
 
 def times(bench):
@@ -225,7 +238,7 @@ def main():
     parser.add_argument("--out", default="build/bench.json")
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
-    for measure in (instructions, tlb, pagetable, times, ratio, scaling, sizes, boots,
+    for measure in (instructions, tlb, vma, pagetable, vmalloc, times, ratio, scaling, sizes, boots,
                     malloc_figures.measure):
         measure(bench)
     print_table(bench.rows)

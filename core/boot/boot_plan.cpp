@@ -39,6 +39,11 @@ Result<BootPlan*> BootPlan::make(const MachineSpec& spec, Arena& arena, Host& ho
 }
 
 Result<void> BootPlan::run(const MachineSpec& spec) {
+  if (spec.arch == ArchProfile::kX86_32 && spec.cpu_nodes.size() > kMaxCpus32) {
+    LogLine(host_)->str("x86_32 runs on at most ").dec(kMaxCpus32).str(" CPUs, not on ")
+        .dec(spec.cpu_nodes.size());
+    return Errno::kInvalid;
+  }
   QUIRE_TRY(read_command_line(spec.command_line));
   QUIRE_TRY(read_firmware_map(spec));
   QUIRE_TRY(settle_firmware_map(spec.arch));
@@ -48,9 +53,7 @@ Result<void> BootPlan::run(const MachineSpec& spec) {
   QUIRE_TRY(size_zones(spec));
   QUIRE_TRY(take_kernel_memory(spec));
   memblock_.retire();
-  QUIRE_TRY_ASSIGN(rows, make_resources(map_, spec.kernel_image, arena_, host_));
-  resources_ = rows;
-  return {};
+  return resources_.init(map_, spec.kernel_image, host_);
 }
 
 Result<void> BootPlan::read_command_line(std::string_view text) {

@@ -37,27 +37,20 @@ class BootPlan {
 
   // Only for make(), which the arena builds it for.
   BootPlan(Arena& arena, Host& host)
-      : arena_(arena), host_(host), map_(arena), memblock_(arena), numa_(arena), added_(arena) {}
+      : arena_(arena),
+        host_(host),
+        map_(arena),
+        memblock_(arena),
+        numa_(arena),
+        resources_(arena) {}
 
   [[nodiscard]] const CommandLine& command_line() const { return options_; }
   [[nodiscard]] const FirmwareMap& firmware_map() const { return map_; }
   [[nodiscard]] const Memblock& memblock() const { return memblock_; }
   [[nodiscard]] const NumaInfo& numa() const { return numa_; }
   [[nodiscard]] const Layout& layout() const { return layout_; }
-  // What the firmware's map and the kernel image say.
-  [[nodiscard]] std::span<const ResourceRow> resources() const { return resources_; }
-  // Calls visit(ResourceRow) for each row of /proc/iomem, ascending.
-  template <class Visit>
-  void for_each_resource(Visit visit) const {
-    const ResourceRow* next = added_.rows().data();
-    const ResourceRow* const end = next + added_.rows().size();
-    for (const ResourceRow& row : resources_) {
-      for (; row.depth == 0 && next != end && next->range.start < row.range.start; ++next)
-        visit(*next);
-      visit(row);
-    }
-    for (; next != end; ++next) visit(*next);
-  }
+  // The rows of /proc/iomem.
+  [[nodiscard]] const Resources& resources() const { return resources_; }
   [[nodiscard]] std::span<const LateFreed> late_freed() const { return late_freed_; }
   // What the kernel maps at boot, and frames for the tables that its image has: the buffer's first.
   [[nodiscard]] const DirectMap& direct_map() const { return direct_map_; }
@@ -82,7 +75,7 @@ class BootPlan {
   [[nodiscard]] PageCount managed_in(NodeId node, ZoneType zone) const;
 
   // RAM that came or went while running, not the page allocator's yet or any more.
-  [[nodiscard]] AddedResources& added_resources() { return added_; }
+  [[nodiscard]] Resources& resources() { return resources_; }
   // RAM that came online or went offline, all of it the page allocator's.
   Result<void> add_memory(PfnRange range, NodeId node) {
     return memblock_.add_hotplugged({address_of(range.start), address_of(range.end)}, node);
@@ -116,8 +109,7 @@ class BootPlan {
   std::span<const Pfn> image_tables_;
   PhysRange kernel_image_{};
   Layout layout_;
-  std::span<const ResourceRow> resources_;
-  AddedResources added_;
+  Resources resources_;
   std::span<const LateFreed> late_freed_;
   Pfn max_pfn_;
   Pfn max_low_pfn_;

@@ -38,6 +38,9 @@ struct AffinityRange {
   bool hotpluggable = false;
 };
 
+// With 32 bits the kernel's fixed addresses have room for the windows of so many CPUs.
+inline constexpr std::size_t kMaxCpus32 = 54;
+
 // A part of the kernel image. What is `freed` goes to the page allocator at the end of the boot,
 // after watermarks and protection have been computed (init sections, gaps between sections).
 struct KernelRange {

@@ -40,63 +40,52 @@ void log_clearances(std::span<const FirmwareRange> entries, Host& host) {
   }
 }
 
-class Rows {
- public:
-  explicit Rows(Arena& arena) : arena_(arena), rows_(arena) {}
-
-  // Behind all rows that begin before it, and behind the row it lies in.
-  Result<void> add(const ResourceRow& row) {
-    std::size_t at = rows_.size();
-    while (at > 0 && comes_before(row, rows_[at - 1])) --at;
-    return rows_.insert(at, row);
-  }
-
-  Result<void> add_image_part(const KernelRange& part, std::span<const FirmwareRange> map) {
-    if (part.name.empty() || part.range.empty()) return {};
-    for (const FirmwareRange& entry : map) {
-      if (!entry.range.contains(part.range.start)) continue;
-      QUIRE_TRY_ASSIGN(name, copy_text(part.name, arena_));
-      return add({part.range.intersect(entry.range), name, 1});
-    }
-    return {};
-  }
-
-  [[nodiscard]] std::span<const ResourceRow> span() const { return rows_.span(); }
-
- private:
-  static bool comes_before(const ResourceRow& a, const ResourceRow& b) {
-    if (a.range.start != b.range.start) return a.range.start < b.range.start;
-    return a.depth < b.depth;
-  }
-
-  Arena& arena_;
-  ArenaVector<ResourceRow> rows_;
-};
+bool comes_before(const ResourceRow& a, const ResourceRow& b) {
+  if (a.range.start != b.range.start) return a.range.start < b.range.start;
+  return a.depth < b.depth;
+}
 
 }  // namespace
 
-Result<std::span<const ResourceRow>> make_resources(const FirmwareMap& map,
-                                                    std::span<const KernelRange> image,
-                                                    Arena& arena, Host& host) {
-  Rows rows(arena);
+Result<void> Resources::init(const FirmwareMap& map, std::span<const KernelRange> image,
+                             Host& host) {
   for (const FirmwareRange& entry : map.entries())
-    QUIRE_TRY(rows.add({entry.range, row_name(entry.type), 0}));
-  for (const KernelRange& part : image) QUIRE_TRY(rows.add_image_part(part, map.entries()));
+    QUIRE_TRY(insert({entry.range, row_name(entry.type), 0}));
+  for (const KernelRange& part : image) QUIRE_TRY(add_image_part(part, map.entries()));
   log_clearances(map.entries(), host);
-  return rows.span();
+  return {};
 }
 
-Result<void> AddedResources::add(PhysRange range) {
+// Behind all rows that begin before it, and behind the row it lies in.
+Result<void> Resources::insert(const ResourceRow& row) {
   std::size_t at = rows_.size();
-  while (at > 0 && range.start < rows_[at - 1].range.start) --at;
-  return rows_.insert(at, {range, row_name(FirmwareType::kUsable), 0});
+  while (at > 0 && comes_before(row, rows_[at - 1])) --at;
+  return rows_.insert(at, row);
 }
 
-Result<void> AddedResources::remove(PhysRange range) {
+Result<void> Resources::add_image_part(const KernelRange& part,
+                                       std::span<const FirmwareRange> map) {
+  if (part.name.empty() || part.range.empty()) return {};
+  for (const FirmwareRange& entry : map) {
+    if (!entry.range.contains(part.range.start)) continue;
+    QUIRE_TRY_ASSIGN(name, copy_text(part.name, arena_));
+    return insert({part.range.intersect(entry.range), name, 1});
+  }
+  return {};
+}
+
+Result<void> Resources::add_ram(PhysRange range) {
+  return insert({range, row_name(FirmwareType::kUsable), 0});
+}
+
+Result<void> Resources::remove_ram(PhysRange range) {
+  const std::string_view ram = row_name(FirmwareType::kUsable);
+  // At most one row falls in two.
+  QUIRE_TRY(rows_.reserve(rows_.size() + 1));
   for (std::size_t i = rows_.size(); i-- > 0;) {
     const PhysRange row = rows_[i].range;
-    if (row.intersect(range).empty()) continue;
-    if (range.end < row.end) QUIRE_TRY(add({range.end, row.end}));
+    if (rows_[i].name != ram || row.intersect(range).empty()) continue;
+    if (range.end < row.end) QUIRE_TRY(add_ram({range.end, row.end}));
     if (row.start < range.start)
       rows_[i].range.end = range.start;
     else

@@ -21,24 +21,27 @@ struct ResourceRow {
   std::uint8_t depth = 0;  // 1: within the last row of depth 0 before it
 };
 
-// The rows of memory that was added while running: "System RAM", a row for what was added at once,
-// less what has gone.
-class AddedResources {
+// All rows, ascending, a row within another behind it. Names live as long as the arena.
+class Resources {
  public:
-  explicit AddedResources(Arena& arena) : rows_(arena) {}
+  explicit Resources(Arena& arena) : arena_(arena), rows_(arena) {}
 
-  // Errors: kNoMemory.
-  Result<void> add(PhysRange range);
-  Result<void> remove(PhysRange range);
+  // What boot knows. Logs the "reserve RAM buffer" lines. Errors: kNoMemory.
+  Result<void> init(const FirmwareMap& map, std::span<const KernelRange> image, Host& host);
+
+  // Memory that comes while the machine runs has a row of its own; where memory goes, rows of
+  // "System RAM" shrink, or fall in two. Errors: kNoMemory; nothing has changed then.
+  Result<void> add_ram(PhysRange range);
+  Result<void> remove_ram(PhysRange range);
+
   [[nodiscard]] std::span<const ResourceRow> rows() const { return rows_.span(); }
 
  private:
-  ArenaVector<ResourceRow> rows_;  // ascending
-};
+  Result<void> insert(const ResourceRow& row);
+  Result<void> add_image_part(const KernelRange& part, std::span<const FirmwareRange> map);
 
-// Ascending; names live as long as the arena. Logs the "reserve RAM buffer" lines.
-Result<std::span<const ResourceRow>> make_resources(const FirmwareMap& map,
-                                                    std::span<const KernelRange> image,
-                                                    Arena& arena, Host& host);
+  Arena& arena_;
+  ArenaVector<ResourceRow> rows_;
+};
 
 }  // namespace quire

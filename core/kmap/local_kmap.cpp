@@ -4,7 +4,7 @@ namespace quire {
 
 Result<void> LocalKmap::init(Arena& arena, unsigned cpus) {
   const auto last = static_cast<std::uint32_t>(FixedSlot::kKmap) + cpus * kDepth - 1;
-  if (!parts_.fixmap.has(FixedSlot{last})) return Errno::kNoSpace;
+  if (!parts_.fixmap.has(FixedSlot{last})) return Errno::kNoSpace;  // more than kMaxCpus32
   QUIRE_TRY_ASSIGN(stacks, arena.make_array<Stack>(cpus));
   stacks_ = stacks;
   return {};

@@ -1,6 +1,5 @@
 // Pages that nobody uses any more, and pages that are locked in memory.
 #include "lru/lru.hpp"
-#include "page_alloc/fast_path.hpp"
 
 namespace quire {
 namespace {

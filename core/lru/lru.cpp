@@ -1,8 +1,6 @@
 // Batches, and the moves between lists.
 #include "lru/lru.hpp"
 
-#include "page_alloc/fast_path.hpp"
-
 namespace quire {
 namespace {
 

@@ -6,8 +6,9 @@
 namespace quire {
 
 Result<void> Machine::audit(TextSink& report) {
-  const Audit::Parts parts{host_,   map_,      nodes_,          tunables_,         *plan_,
-                           *slabs_, *vmalloc_, *kernel_tables_, debug_.bad_pages()};
+  const Audit::Parts parts{
+      host_,   map_,      nodes_,          tunables_,       *plan_,
+      *slabs_, *vmalloc_, *kernel_tables_, debug_.owners(), debug_.bad_pages()};
   QUIRE_TRY(Audit(parts, report).run());
   Text text(report);
   QUIRE_TRY(percpu_frames_->audit(text));

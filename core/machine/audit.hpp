@@ -6,6 +6,7 @@
 //   lists     each block on the list of its zone, order and type, linked both ways, aligned, not
 //             beside a free buddy; nr_free and NR_FREE_PAGES are what the lists hold
 //   sets      counts are what lists and hot pages hold; no limit lets a set outgrow `high`
+//   owners    page_owner, where it is on, knows who has each block in use, and nobody of the rest
 //   slabs     machine/slab_audit.hpp
 //   tables    machine/table_audit.hpp
 //   rules     watermarks and protection follow from tunables, thresholds from those; zonelists
@@ -47,6 +48,7 @@ class Audit {
     SlabCaches& slabs;
     const VmallocSpace& vmalloc;
     KernelTables& kernel_tables;
+    const PageOwners& owners;
     std::uint64_t bad_pages;  // blocks that may have been leaked
   };
   Audit(const Parts& parts, TextSink& report)
@@ -98,6 +100,8 @@ class Audit {
   Result<void> walk_frames(const Zone& zone, PfnRange range, Tally& tally);
   Result<std::uint64_t> check_frame(const Zone& zone, Pfn pfn, Tally& tally);
   Result<void> check_slab_pages(const Zone& zone, Pfn head);
+  Result<void> check_owner(const Zone& zone, Pfn head, Order order);
+  Result<void> check_unowned(const Zone& zone, Pfn head, std::uint64_t pages);
   Result<void> check_interior(const Zone& zone, Pfn head, Order order);
   void count_pageblocks(const Zone& zone, PfnRange range, Tally& tally);
 

@@ -46,9 +46,11 @@ Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally
   if (word.kind() == PageKind::kBuddy) {
     pages *= page->run_blocks;
     tally.free += pages;
+    QUIRE_TRY(check_unowned(zone, pfn, pages));
     if (order == Order{Order::kMax}) return pages;
   } else if (word.kind() == PageKind::kSlab) {
     tally.used += pages;
+    QUIRE_TRY(check_owner(zone, pfn, order));
     QUIRE_TRY(check_slab_pages(zone, pfn));
     QUIRE_TRY(slabs_.check_slab(*page));
     return pages;
@@ -57,15 +59,43 @@ Result<std::uint64_t> Audit::check_frame(const Zone& zone, Pfn pfn, Tally& tally
     if (page->mapping == kSeen) {
       page->mapping = 0;
       tally.idle_blocks += 1;
+      QUIRE_TRY(check_unowned(zone, pfn, pages));
     } else {
       ++leaked_;
     }
   } else {
     tally.used += pages;
+    if (word.kind() != PageKind::kReserved) QUIRE_TRY(check_owner(zone, pfn, order));
     if (word.kind() == PageKind::kPageTable) tables_.count_table();
   }
   QUIRE_TRY(check_interior(zone, pfn, order));
   return pages;
+}
+
+// What is left of a block whose other pages were freed keeps the record of all of it.
+Result<void> Audit::check_owner(const Zone& zone, Pfn head, Order order) {
+  if (!parts_.owners.on()) return {};
+  PageOwner owner;
+  const PageIndex index = parts_.map.index_of(*parts_.map.page_of(head));
+  if (!parts_.owners.look_up(index, owner) || !owner.allocated)
+    return broken(zone, head, " is in use, but page_owner knows of nobody who has it");
+  if (owner.order < order)
+    return broken(zone, head, " is in use as a block of ", order, ", but its owner asked for ",
+                  owner.order);
+  return {};
+}
+
+Result<void> Audit::check_unowned(const Zone& zone, Pfn head, std::uint64_t pages) {
+  if (!parts_.owners.on()) return {};
+  const std::uint32_t first = raw(parts_.map.index_of(*parts_.map.page_of(head)));
+  for (std::uint64_t i = 0; i < pages; ++i) {
+    const PageIndex index{first + static_cast<std::uint32_t>(i)};
+    PageOwner owner;
+    if (!parts_.owners.touched(index)) continue;
+    if (parts_.owners.look_up(index, owner) && owner.allocated)
+      return broken(zone, index, " is free, but page_owner says that somebody has it");
+  }
+  return {};
 }
 
 // A slab's pages all say whose they are.

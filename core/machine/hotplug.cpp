@@ -61,12 +61,12 @@ Result<void> Hotplug::add(NodeId node, PfnRange range) {
   {
     Turn turn(*this);
     QUIRE_TRY(add_sections(node, range));
-    if (const auto told = parts_.plan.added_resources().add(bytes_of(range)); !told.has_value()) {
+    if (const auto told = parts_.plan.resources().add_ram(bytes_of(range)); !told.has_value()) {
       drop_sections(range);
       return told;
     }
     if (const auto mapped = parts_.kernel_tables.map_direct(range); !mapped.has_value()) {
-      const auto undone = parts_.plan.added_resources().remove(bytes_of(range));
+      const auto undone = parts_.plan.resources().remove_ram(bytes_of(range));
       QUIRE_ASSERT(undone.has_value());
       drop_sections(range);
       return mapped.error();
@@ -122,7 +122,7 @@ Result<void> Hotplug::remove(PfnRange range) {
   for_each_section(range, [&](SectionId s) { offline &= parts_.map.home(s).offline; });
   if (!offline) return Errno::kBusy;
   QUIRE_TRY(parts_.kernel_tables.unmap_direct(range));
-  QUIRE_TRY(parts_.plan.added_resources().remove(bytes_of(range)));
+  QUIRE_TRY(parts_.plan.resources().remove_ram(bytes_of(range)));
   drop_sections(range);
   for (Node& node : parts_.nodes.all())
     if (node.online && parts_.nodes.cpu_count(node.id) == 0 && !has_memory(node))
@@ -215,6 +215,7 @@ Result<void> Hotplug::offline_in_turn(PfnRange block) {
   if (zone == nullptr || ram != block.length()) return Errno::kInvalid;
   Isolation isolation(parts_.pages, *zone);
   QUIRE_TRY(isolation.isolate(block, block));
+  parts_.slabs.shrink_all();
   if (const auto known = parts_.plan.remove_memory(block); !known.has_value()) {
     isolation.undo(block, MigrateType::kMovable);
     return known;

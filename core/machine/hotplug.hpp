@@ -4,6 +4,7 @@
 // Ranges    Whole memory blocks. add() and remove() take several, online() and offline() one.
 // Nodes     A possible node comes online with its first memory, and goes with its last if it has no
 //           CPUs.
+// Caches    Give back the slabs that they keep empty when memory goes offline.
 // Room      Memory that the firmware's affinity rows announce as hot-pluggable, up to 1 TiB.
 // Locking   One change at a time; others wait. While zonelists are rebuilt, because a zone gets its
 //           first pages or loses its last, no other CPU allocates.
@@ -23,6 +24,7 @@
 #include "page_alloc/page_alloc.hpp"
 #include "pagetable/pagetable.hpp"
 #include "procfs/procfs.hpp"
+#include "slab/slab.hpp"
 #include "zone/zone.hpp"
 
 namespace quire {
@@ -38,7 +40,8 @@ class Hotplug final : public MemoryHotplug {
     Sysctls& sysctls;
     Knobs& knobs;
     KernelTables& kernel_tables;
-    PageCount block;        // none: memory does not come and go on this machine
+    SlabCaches& slabs;
+    PageCount block;  // none: memory does not come and go on this machine
   };
   explicit Hotplug(const Parts& parts) : parts_(parts) {}
 

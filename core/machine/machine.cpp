@@ -82,6 +82,9 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   QUIRE_TRY(make_vmalloc(spec));
   open_proc(spec);
   release_late_pages();
+  QUIRE_TRY(kernel_tables_->protect_image(plan->kernel_image(), spec.kernel_image));
+  // That took pages for tables: the machine starts with nothing in its sets all the same.
+  pages_->drain_cpu(cpus_.front().cpu);
   sysctls_->size_reserves();
   apply_command_line();
   return apply_sysctls(spec.sysctl);
@@ -228,6 +231,7 @@ Result<void> Machine::make_vmalloc(const MachineSpec& spec) {
   vmalloc_.emplace(VmallocSpace::Parts{host_, map_, nodes_, *pages_, kernel_tables_->tables(),
                                        kernel_tables_->space(), *records, *kmalloc_,
                                        spec.profile.panic_on_warn});
+  kmalloc_->use(scattered_.emplace(*vmalloc_));
   stacks_.emplace(Stacks::Parts{map_, nodes_, *pages_, *vmalloc_});
   return stacks_->init(nodes_.percpu_areas());
 }
@@ -249,7 +253,7 @@ void Machine::open_proc(const MachineSpec& spec) {
                                     .debug_tlbflush = spec.profile.debug_tlbflush});
   const PageCount block = whole_pages(memory_block_size(*proc_sources_));
   hotplug_.emplace(Hotplug::Parts{host_, map_, nodes_, *plan_, *pages_, *sysctls_, *knobs_,
-                                  *kernel_tables_, block});
+                                  *kernel_tables_, *slabs_, block});
   proc_sources_->hotplug = &*hotplug_;
   proc_sources_->slabs = &*slabs_;
 }

@@ -105,6 +105,7 @@ class Machine {
   std::optional<KernelTables> kernel_tables_;
   std::optional<Mmu> mmu_;
   std::optional<VmallocSpace> vmalloc_;
+  std::optional<ScatteredMemory> scattered_;
   std::optional<Stacks> stacks_;
   std::optional<Hotplug> hotplug_;
   std::optional<ProcSources> proc_sources_;

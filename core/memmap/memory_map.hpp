@@ -67,6 +67,14 @@ class MemoryMap {
   [[nodiscard]] PageIndex index_of(const Page& page) const {
     return PageIndex{static_cast<std::uint32_t>(&page - pages_)};
   }
+  // The section of `pfn` is present.
+  [[nodiscard]] PageIndex index_of(Pfn pfn) const {
+    const auto section = static_cast<std::uint32_t>(section_of(pfn));
+    const std::uint32_t place =
+        roots_.data()[section / kSectionsPerRoot][section % kSectionsPerRoot];
+    const auto within = static_cast<std::uint32_t>(pfn.raw() & (kSectionPages.raw() - 1));
+    return PageIndex{(place - 1) << kSectionShift | within};
+  }
   // Null when no section holds `pfn`.
   [[nodiscard]] Page* page_of(Pfn pfn) const;
   // What a pointer of unknown origin points to, if that is a page of a present section; else null.

@@ -91,6 +91,39 @@ inline bool PageAllocator::allocate_ready(Gfp gfp, NodeId node, std::span<Page*>
   free_elsewhere(page);
 }
 
+// How many, from the first on, have gone into the CPU's own set as free_page() would put them.
+inline std::size_t PageAllocator::free_ready(std::span<Page* const> pages) {
+  const PerCpuEvents& own = percpu_at<PerCpuEvents>(Arch::current()->percpu, 0);
+  const std::uint32_t word = own.recent_word;
+  if (pages.front()->word.raw() != word) return 0;
+  PerCpuPages& set = *own.recent_set;
+  if (!set.lock.try_lock()) return 0;
+  std::size_t freed = 0;
+  HotPages* hot = nullptr;
+  MigrateType type = MigrateType::kIsolate;
+  for (Page* const page : pages) {
+    if (page->word.raw() != word || ((page->references ^ 1) | page->mapping) != 0) break;
+    const MigrateType own_type = pageblocks_.get(raw(array_.index_of(*page)));
+    if (own_type != type) hot = hot_pages_of(set, type = own_type);
+    if (hot == nullptr || hot->count >= hot->limit) break;
+    page->references = 0;
+    page->list_type = type;
+    hot->pages.data()[hot->count++] = page;
+    ++freed;
+  }
+  set.lock.unlock();
+  return freed;
+}
+
+inline void PageAllocator::free_pages(std::span<Page* const> pages) {
+  while (!pages.empty()) {
+    pages = pages.subspan(free_ready(pages));
+    if (pages.empty()) [[likely]] return;
+    free_page(*pages.front());
+    pages = pages.subspan(1);
+  }
+}
+
 inline Page* PageAllocator::allocate(Gfp gfp, Order order, NodeId node) {
   return order == Order{0} ? allocate_page(gfp, node) : allocate_block_fast(gfp, order, node);
 }

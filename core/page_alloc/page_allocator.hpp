@@ -72,6 +72,8 @@ class PageAllocator {
   void free(Page& page, Order order);
 
   void free_page(Page& page);
+  // Each of them, in this order.
+  void free_pages(std::span<Page* const> pages);
 
   // Makes 2^order single pages, each with a reference of its own, of a block that is not compound.
   void split(Page& page, Order order);
@@ -124,6 +126,7 @@ class PageAllocator {
                         std::uint64_t times) const;
   [[nodiscard]] AllocFlags first_flags(const AllocRequest& request) const;
 
+  std::size_t free_ready(std::span<Page* const> pages);
   void free_block_fast(Page& page, Order order);
   void free_elsewhere(Page& page);
   void free_checked(Page& page, Order order, const void* caller);

@@ -45,7 +45,8 @@ void print_trace_prefix(Text& text, const CpuContext& cpu) {
   char storage[12];
   BufferSink pid(storage, sizeof storage);
   Text(pid).dec(cpu.task->pid);
-  text.right(cpu.task->name(), Width{16}).ch('-').str(pid.text(), Width{7});
+  const bool idle = cpu.task->pid == 0;
+  text.right(idle ? "<idle>" : cpu.task->name(), Width{16}).ch('-').str(pid.text(), Width{7});
   zero_filled(text.str(" ["), index_of(cpu.cpu), Width{3});
   zero_filled(text.str("] ..... ").dec(us / kUsPerSecond, Width{5}).ch('.'), us % kUsPerSecond,
               Width{6});

@@ -131,6 +131,18 @@ struct PagingFormat {
     return high == 0 || high == -1;
   }
 
+  // Whole pages, all of one half of the addresses.
+  [[nodiscard]] constexpr bool is_range(VirtRange range) const {
+    const VirtAddr last = range.end - Bytes{1};
+    return !range.empty() && range.start.is_aligned(kPageSize) && range.end.is_aligned(kPageSize) &&
+           (range.start.raw() ^ last.raw()) >> 63 == 0 && is_address(range.start) &&
+           is_address(last);
+  }
+  // The number of the table of kPte entries that maps `address`, from address 0 on.
+  [[nodiscard]] constexpr std::uint64_t leaf_table_of(VirtAddr address) const {
+    return address.raw() >> at(PageLevel::kPmd).shift;
+  }
+
   [[nodiscard]] constexpr Entry leaf_entry(PageLevel of, Pfn frame, Prot prot) const {
     const std::uint64_t kind = any(prot & Prot::kNoAccess) ? Entry::kNoAccess : Entry::kPresent;
     return Entry{address_of(frame).raw() | (raw(prot) & Entry::kProtBits) | kind |
@@ -139,6 +151,10 @@ struct PagingFormat {
   }
   [[nodiscard]] constexpr Entry table_entry(PageLevel of, Pfn table) const {
     return Entry{address_of(table).raw() | at(of).table_bits};
+  }
+  // The table that an entry names.
+  [[nodiscard]] constexpr Pfn table_of(Entry entry) const {
+    return pfn_down(PhysAddr{entry.raw() & frame_bits});
   }
   // The table it names, or the first frame of the page.
   [[nodiscard]] constexpr Pfn frame_of(PageLevel of, Entry entry) const {

@@ -58,13 +58,31 @@ Result<void> KernelTables::boot(const BootPlan& plan) {
 Result<void> KernelTables::map_kernel_image(PhysRange image) {
   const VirtRange all = space_.kernel_text;
   QUIRE_TRY(tables_.map(all, {Pfn{0}, Prot::kKernelExec, PageLevel::kPmd}));
-  const VirtAddr start = all.start + (image.start - PhysAddr{0});
-  const VirtRange kept =
-      around({start, start + image.length()}, space_.format->at(PageLevel::kPmd).size())
-          .intersect(all);
+  const VirtRange kept = image_addresses(image, space_.format->at(PageLevel::kPmd).size());
   if (kept.empty()) return tables_.clear(all);
   if (kept.start != all.start) QUIRE_TRY(tables_.clear({all.start, kept.start}));
   if (kept.end != all.end) QUIRE_TRY(tables_.clear({kept.end, all.end}));
+  return {};
+}
+
+// Where the image, or a part of it, is mapped, rounded out to whole units.
+VirtRange KernelTables::image_addresses(PhysRange image, Bytes unit) const {
+  const VirtRange all = space_.kernel_text;
+  const VirtAddr start = all.start + (image.start - PhysAddr{0});
+  return around({start, start + image.length()}, unit).intersect(all);
+}
+
+Result<void> KernelTables::protect_image(PhysRange image, std::span<const KernelRange> parts) {
+  const VirtRange all = image_addresses(image, space_.format->at(PageLevel::kPmd).size());
+  if (all.empty()) return {};
+  QUIRE_TRY(tables_.protect(all, {.set = Prot::kNoExecute}));
+  for (const KernelRange& part : parts) {
+    const bool code = part.name == "Kernel code";
+    const VirtRange range = image_addresses(part.range, kPageSize);
+    if ((!code && part.name != "Kernel rodata") || range.empty()) continue;
+    QUIRE_TRY(tables_.protect(range, {.clear = code ? Prot::kWrite | Prot::kNoExecute
+                                                    : Prot::kWrite}));
+  }
   return {};
 }
 

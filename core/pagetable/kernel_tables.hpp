@@ -38,6 +38,9 @@ class KernelTables final : public FlushSink {
   KernelTables(const AddressSpace& space, MemoryMap& map, LeafCounts& direct);
 
   Result<void> boot(const BootPlan& plan);
+  // The kernel has started: its code can be executed and not written, its read-only data neither,
+  // and the rest of what its image lies in not executed (mark_rodata_ro).
+  Result<void> protect_image(PhysRange image, std::span<const KernelRange> parts);
   // From now on tables lie in pages of the allocator.
   void attach(PageAllocator& pages) { frames_.attach(pages); }
   // Who caches translations; none: nobody does.
@@ -73,6 +76,7 @@ class KernelTables final : public FlushSink {
  private:
   [[nodiscard]] bool narrow() const { return space_.format->address_bits == 32; }
   Result<void> map_kernel_image(PhysRange image);
+  [[nodiscard]] VirtRange image_addresses(PhysRange image, Bytes unit) const;
   Result<void> map_first_table();
   Result<void> map_identity();
   Result<void> make_tables_of(VirtRange range);

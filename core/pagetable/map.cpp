@@ -26,6 +26,30 @@ unsigned fill(const Row& row, unsigned count, Entry first) {
   return fill_row(row, count, static_cast<std::uint32_t>(first.raw()));
 }
 
+// What all entries of a row have in common, and how the frame of a page is found.
+struct Rights {
+  const MemoryMap& map;
+  Entry entry;
+};
+
+// The same for pages that lie anywhere.
+template <class Word>
+unsigned fill_row(Word* entry, std::span<Page* const> pages, const Rights& rights) {
+  unsigned filled = 0;
+  for (const Page* page : pages) {
+    if (__atomic_load_n(entry + filled, __ATOMIC_RELAXED) != 0) break;
+    const std::uint64_t value = rights.entry.raw() | address_of(rights.map.pfn_of(*page)).raw();
+    __atomic_store_n(entry + filled++, static_cast<Word>(value), __ATOMIC_RELAXED);
+  }
+  return filled;
+}
+
+unsigned fill(const Row& row, std::span<Page* const> pages, const Rights& rights) {
+  if (row.format.entry_bytes == sizeof(std::uint64_t))
+    return fill_row(words_of<std::uint64_t>(row.slot.table) + row.slot.index, pages, rights);
+  return fill_row(words_of<std::uint32_t>(row.slot.table) + row.slot.index, pages, rights);
+}
+
 // How many of them were not empty. The processor may note an access until the very moment.
 template <class Word>
 unsigned clear_row(Word* entry, unsigned count) {
@@ -75,65 +99,65 @@ Result<VirtAddr> PageTables::map_step(VirtRange rest, const Mapping& mapping) {
   return rest.start + of.size() * filled;
 }
 
-Result<void> PageTables::map(VirtRange range, const Mapping& mapping) {
-  QUIRE_TRY(check(range));
-  Mapping next = mapping;
+// Step by step: `step` maps the first of a range and says where that ends.
+template <class Step>
+Result<void> PageTables::map_by(VirtRange range, Step step) {
+  if (!format().is_range(range)) return Errno::kInvalid;
   for (VirtAddr at = range.start; at < range.end;) {
-    const Result<VirtAddr> to = map_step({at, range.end}, next);
-    if (!to.has_value()) {
+    const Result<VirtAddr> to = step(VirtRange{at, range.end});
+    if (!to.has_value()) [[unlikely]] {
       if (at != range.start && !clear({range.start, at}).has_value())
         QUIRE_PANIC("what was just mapped cannot be unmapped");
       return to.error();
     }
-    next.first += whole_pages(*to - at);
     at = *to;
   }
   return {};
 }
 
-Result<void> PageTables::map_pages(VirtAddr start, std::span<Page* const> pages, Prot prot) {
-  const VirtRange range{start, start + kPageSize * pages.size()};
-  QUIRE_TRY(check(range));
-  std::size_t done = 0;
-  Errno failed{};
-  while (done < pages.size() && failed == Errno{}) {
-    const auto slot = make_slot(start + kPageSize * done, PageLevel::kPte);
-    if (!slot.has_value()) {
-      failed = slot.error();
-      break;
-    }
-    Row row{format(), *slot};
-    const auto count = static_cast<unsigned>(min_of<std::uint64_t>(
-        format().at(PageLevel::kPte).entries() - row.slot.index, pages.size() - done));
-    unsigned filled = 0;
-    while (filled < count) {
-      const Pfn frame = parts_.frames.map().pfn_of(*pages.data()[done + filled]);
-      if (fill(row, 1, format().leaf_entry(PageLevel::kPte, frame, prot)) == 0) break;
-      ++row.slot.index;
-      ++filled;
-    }
-    parts_.frames.count_entries(row.slot.page, static_cast<std::int32_t>(filled));
-    if (filled != count) failed = Errno::kExists;
-    done += filled;
-  }
-  if (failed == Errno{}) return {};
-  if (done != 0 && !clear({start, start + kPageSize * done}).has_value())
-    QUIRE_PANIC("what was just mapped cannot be unmapped");
-  return failed;
+Result<void> PageTables::map(VirtRange range, const Mapping& mapping) {
+  return map_by(range, [&](VirtRange rest) {
+    Mapping of_rest = mapping;
+    of_rest.first += whole_pages(rest.start - range.start);
+    return map_step(rest, of_rest);
+  });
 }
 
-// Clears the first of `rest`: a large page, or all of a table's entries in it. Where that ends.
-Result<VirtAddr> PageTables::clear_step(VirtRange rest) {
-  const EntrySlot slot = find_slot(rest.start);
+Result<void> PageTables::map_pages(VirtAddr start, std::span<Page* const> pages, Prot prot) {
+  const Entry rights = format().leaf_entry(PageLevel::kPte, Pfn{0}, prot);
+  const VirtRange range{start, start + kPageSize * pages.size()};
+  return map_by(range, [&](VirtRange rest) -> Result<VirtAddr> {
+    EntrySlot slot = own_slot(rest.start);
+    if (slot.level != PageLevel::kPte) {
+      QUIRE_TRY_ASSIGN(made, make_slot(rest.start, PageLevel::kPte));
+      slot = made;
+    }
+    const std::size_t room = format().at(PageLevel::kPte).entries() - slot.index;
+    const std::size_t left = whole_pages(rest.length()).raw();
+    const unsigned filled =
+        fill({format(), slot}, pages.last(left).first(min_of(room, left)),
+             {parts_.frames.map(), rights});
+    if (filled == 0) return Errno::kExists;
+    parts_.frames.count_entries(slot.page, static_cast<std::int32_t>(filled));
+    return rest.start + kPageSize * filled;
+  });
+}
+
+// Clears what lies in `rest` of the table that `slot` is in. Where that ends.
+VirtAddr PageTables::clear_small(const EntrySlot& slot, VirtRange rest) {
+  const unsigned room = format().at(PageLevel::kPte).entries() - slot.index;
+  const auto count =
+      static_cast<unsigned>(min_of<std::uint64_t>(room, whole_pages(rest.length()).raw()));
+  const auto cleared = static_cast<std::int32_t>(clear_entries({format(), slot}, count));
+  parts_.frames.count_entries(slot.page, -cleared);
+  count_leaves(rest.start, PageLevel::kPte, -cleared);
+  return rest.start + kPageSize * count;
+}
+
+// Clears a large page, or passes over what no table maps. Where that ends; where it began, if that
+// page had to be split.
+Result<VirtAddr> PageTables::clear_large(const EntrySlot& slot, VirtRange rest) {
   const LevelFormat& of = format().at(slot.level);
-  if (slot.level == PageLevel::kPte) {
-    const auto count = static_cast<unsigned>(
-        min_of<std::uint64_t>(of.entries() - slot.index, rest.length() / kPageSize));
-    const auto cleared = static_cast<std::int32_t>(clear_entries({format(), slot}, count));
-    parts_.frames.count_entries(slot.page, -cleared);
-    count_leaves(rest.start, slot.level, -cleared);
-    return rest.start + kPageSize * count;
-  }
   const Entry entry = load(slot);
   if (entry.is_leaf(slot.level)) {
     if (!rest.start.is_aligned(of.size()) || rest.length() < of.size()) {
@@ -147,10 +171,15 @@ Result<VirtAddr> PageTables::clear_step(VirtRange rest) {
 }
 
 Result<void> PageTables::clear(VirtRange range) {
-  QUIRE_TRY(check(range));
+  if (!format().is_range(range)) return Errno::kInvalid;
   for (VirtAddr at = range.start; at < range.end;) {
-    QUIRE_TRY_ASSIGN(next, clear_step({at, range.end}));
-    at = next;
+    const EntrySlot slot = own_slot(at);
+    if (slot.level == PageLevel::kPte) [[likely]] {
+      at = clear_small(slot, {at, range.end});
+    } else {
+      QUIRE_TRY_ASSIGN(next, clear_large(slot, {at, range.end}));
+      at = next;
+    }
   }
   return {};
 }

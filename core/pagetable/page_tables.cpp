@@ -20,19 +20,15 @@ void PageTables::share_entry(const PageTables& kernel, VirtAddr at) {
   exchange_entry(format(), find_slot(at, top), kernel.load(kernel.find_slot(at, top)));
 }
 
-Result<void> PageTables::check(VirtRange range) const {
-  if (range.empty()) return Errno::kInvalid;
-  const VirtAddr last = range.end - Bytes{1};
-  const bool whole = range.start.is_aligned(kPageSize) && range.end.is_aligned(kPageSize);
-  // With 64 bits a range does not go from one half to the other.
-  const bool one_half = (range.start.raw() ^ last.raw()) >> 63 == 0;
-  const bool addresses = format().is_address(range.start) && format().is_address(last);
-  if (!whole || !one_half || !addresses) return Errno::kInvalid;
-  return {};
+EntrySlot PageTables::find_and_note(VirtAddr at) {
+  const EntrySlot slot = find_slot(at);
+  const bool ours = format().at(format().root()).index(at) < first_shared_;
+  if (slot.level == PageLevel::kPte && ours) recent_.note(format().leaf_table_of(at), slot.page);
+  return slot;
 }
 
 Result<EntrySlot> PageTables::make_slot(VirtAddr at, PageLevel level) {
-  EntrySlot slot = find_slot(at, level);
+  EntrySlot slot = level == PageLevel::kPte ? own_slot(at) : find_slot(at, level);
   while (slot.level > level) {
     Entry entry = load(slot);
     if (entry.empty()) {

@@ -23,6 +23,7 @@
 #include "memmap/memmap.hpp"
 #include "pagetable/entry_access.hpp"
 #include "pagetable/format.hpp"
+#include "pagetable/recent_tables.hpp"
 #include "pagetable/table_frames.hpp"
 #include "pagetable/table_reader.hpp"
 
@@ -57,9 +58,7 @@ struct LeafCounts {
   [[nodiscard]] std::uint64_t count(PageLevel level) const {
     return pages.data()[index_of(level)].load(std::memory_order_relaxed);
   }
-  [[nodiscard]] Bytes mapped(PageLevel level) const {
-    return format->at(level).size() * count(level);
-  }
+  [[nodiscard]] Bytes mapped(PageLevel of) const { return format->at(of).size() * count(of); }
 };
 
 class PageTables {
@@ -141,14 +140,23 @@ class PageTables {
   void for_each_entry(VirtRange range, Visit visit) const;
 
  private:
-  [[nodiscard]] Result<void> check(VirtRange range) const;
   [[nodiscard]] EntrySlot child(const EntrySlot& slot, Entry entry, VirtAddr at) const {
     return reader().child(slot, entry, at);
   }
   Result<Entry> make_table(const EntrySlot& slot, VirtAddr at);
   [[nodiscard]] PageLevel largest_at(VirtRange rest, const Mapping& mapping) const;
+  // The entry for `at`, as find_slot(), for who owns the range.
+  [[nodiscard]] EntrySlot own_slot(VirtAddr at) {
+    const PageIndex table = recent_.find(format().leaf_table_of(at));
+    return table == PageIndex::kNone ? find_and_note(at)
+                                     : reader().slot_in(table, PageLevel::kPte, at);
+  }
+  EntrySlot find_and_note(VirtAddr at);
+  template <class Step>
+  Result<void> map_by(VirtRange range, Step step);
   Result<VirtAddr> map_step(VirtRange rest, const Mapping& mapping);
-  Result<VirtAddr> clear_step(VirtRange rest);
+  VirtAddr clear_small(const EntrySlot& slot, VirtRange rest);
+  Result<VirtAddr> clear_large(const EntrySlot& slot, VirtRange rest);
   Result<void> cut(VirtAddr at);
   Result<void> split_one(VirtAddr at, const EntrySlot& slot, Entry leaf);
   [[nodiscard]] std::optional<Entry> collapsed(const EntrySlot& slot, Entry table) const;
@@ -167,6 +175,7 @@ class PageTables {
   const Parts parts_;
   PageIndex root_ = PageIndex::kNone;
   unsigned first_shared_ = ~0u;
+  RecentTables recent_;
 };
 
 template <class Visit>

@@ -7,6 +7,7 @@
 #include "pagetable/kernel_tables.hpp"
 #include "pagetable/page_release.hpp"
 #include "pagetable/page_tables.hpp"
+#include "pagetable/recent_tables.hpp"
 #include "pagetable/table_frames.hpp"
 #include "pagetable/table_lock.hpp"
 #include "pagetable/table_reader.hpp"

@@ -78,6 +78,7 @@ Result<void> PageTables::collapse(VirtAddr at, PageLevel size) {
   exchange_entry(format(), slot, *page);
   count_leaves(start, below(size), -static_cast<std::int64_t>(whole / part));
   count_leaves(start, size, 1);
+  recent_.forget();
   parts_.flush.flush({*this, {start, start + whole}, below(size), true});
   parts_.frames.free(table, parts_.user);
   return {};
@@ -94,7 +95,7 @@ Result<void> PageTables::cut(VirtAddr at) {
 }
 
 Result<void> PageTables::protect(VirtRange range, ProtChange change) {
-  QUIRE_TRY(check(range));
+  if (!format().is_range(range)) return Errno::kInvalid;
   QUIRE_TRY(cut(range.start));
   if (format().is_address(range.end)) QUIRE_TRY(cut(range.end));
   for_each_entry(range, [&](VirtAddr, const EntrySlot& slot, Entry entry) {
@@ -166,6 +167,7 @@ void PageTables::free_below(PageIndex table, PageLevel level) {
 
 void PageTables::destroy() {
   const VirtRange all{VirtAddr{0}, VirtAddr{~std::uint64_t{0}}};
+  recent_.forget();
   parts_.flush.flush({*this, all, PageLevel::kPte, true});
   free_below(root_, format().root());
   parts_.frames.free(root_, parts_.user);
@@ -176,6 +178,7 @@ void PageTables::free_empty_tables(VirtRange range) {
   Pruning pruning{.range = range, .start = {}};
   prune(root_, format().root(), pruning);
   if (pruning.chain == PageIndex::kNone) return;
+  recent_.forget();
   parts_.flush.flush({*this, range, PageLevel::kPte, true});
   free_chain(pruning.chain);
 }

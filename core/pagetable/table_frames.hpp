@@ -39,7 +39,7 @@ class TableFrames {
 
   [[nodiscard]] std::byte* content(PageIndex table) const { return map_.frames().content(table); }
   [[nodiscard]] Pfn pfn_of(PageIndex table) const { return map_.pfn_of(table); }
-  [[nodiscard]] PageIndex at(Pfn frame) const { return map_.index_of(*map_.page_of(frame)); }
+  [[nodiscard]] PageIndex at(Pfn frame) const { return map_.index_of(frame); }
   [[nodiscard]] MemoryMap& map() const { return map_; }
 
   // One of those that boot has reserved.

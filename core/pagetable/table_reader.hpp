@@ -26,9 +26,23 @@ struct TableReader {
 
   // The entry for `at`: of `down_to` or, where no table leads so far down, of a higher level.
   [[nodiscard]] EntrySlot find(PageIndex root, VirtAddr at,
-                               PageLevel down_to = PageLevel::kPte) const;
+                               PageLevel down_to = PageLevel::kPte) const {
+    EntrySlot slot = slot_in(root, format.root(), at);
+    while (slot.level > down_to) {
+      const Entry entry = load_entry(format, slot);
+      if (!entry.is_table(slot.level)) break;
+      slot = child(slot, entry, at);
+    }
+    return slot;
+  }
   // The slot for `at` in the table that `entry`, which stands in `slot`, names.
-  [[nodiscard]] EntrySlot child(const EntrySlot& slot, Entry entry, VirtAddr at) const;
+  [[nodiscard]] EntrySlot child(const EntrySlot& slot, Entry entry, VirtAddr at) const {
+    return slot_in(frames.at(format.table_of(entry)), below(slot.level), at);
+  }
+  // The slot for `at` in the table `page`.
+  [[nodiscard]] EntrySlot slot_in(PageIndex page, PageLevel level, VirtAddr at) const {
+    return {frames.content(page), format.at(level).index(at), level, page};
+  }
 };
 
 }  // namespace quire

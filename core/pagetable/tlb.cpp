@@ -75,11 +75,7 @@ void Tlb::flush_kernel_page_here(VirtAddr address) {
 
 void Tlb::leave(TlbMm& mm) {
   if (!active()) return;
-  flush_cpus(mm.cpus(), {.what = TlbFlush::What::kMm,
-                         .freed_tables = true,
-                         .whole = true,
-                         .mm = &mm,
-                         .generation = mm.next_generation()});
+  flush_mm(mm);
   QUIRE_ASSERT(!mm.cpus().any());
 }
 

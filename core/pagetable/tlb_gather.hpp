@@ -4,8 +4,8 @@
 //   TlbGather gather(tlb, mm, pages, release);
 //   for each entry: clear it, gather.cleared(at, shift); gather.free_later(page);
 //
-// Ownership  A reference handed to free_later() is the gather's until it has `release` drop it; what
-//            it remembers pages in comes from `pages`.
+// Ownership  A reference handed to free_later() is the gather's until it has `release` drop it;
+//            what it remembers pages in comes from `pages`.
 // Locking    One task's, on its stack. While it lives, stale translations of `mm` are excused, and
 //            finish() (or its end) flushes.
 // Errors     None. Where no memory is left to remember pages in, it flushes early.

@@ -5,11 +5,11 @@ namespace quire {
 
 void show_iomem(const ProcSources& from, Text& out) {
   constexpr Width kAddress{8};
-  from.plan.for_each_resource([&](const ResourceRow& row) {
+  for (const ResourceRow& row : from.plan.resources().rows()) {
     for (unsigned i = 0; i < row.depth; ++i) out.str("  ");
     out.hex(row.range.start.raw(), kAddress).ch('-').hex(row.range.end.raw() - 1, kAddress);
     out.str(" : ").str(row.name).nl();
-  });
+  }
 }
 
 }  // namespace quire

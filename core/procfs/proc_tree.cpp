@@ -98,6 +98,22 @@ std::optional<FileOfSlab> find_slab_file(const ProcSources& from, std::string_vi
   return FileOfSlab{cache, file};
 }
 
+// A file of who uses a cache.
+struct TracesOfSlab {
+  KmemCache* cache;
+  const SlabTraceFile* file;
+};
+std::optional<TracesOfSlab> find_slab_traces(const ProcSources& from, std::string_view path) {
+  if (!take(path, kSlabTraceDirectory) || from.slabs == nullptr) return std::nullopt;
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  KmemCache* const cache = from.slabs->find({path.data(), slash});
+  path.remove_prefix(slash + 1);
+  const SlabTraceFile* const file = find_named(slab_trace_files(), path);
+  if (cache == nullptr || !has_slab_traces(*cache) || file == nullptr) return std::nullopt;
+  return TracesOfSlab{cache, file};
+}
+
 std::optional<Sysctl> find_sysctl(const ProcSources& from, std::string_view path) {
   if (!take(path, kSysctlDirectory)) return std::nullopt;
   return from.sysctls.find(path);
@@ -152,6 +168,19 @@ void list_slabs(const ProcSources& from, PathVisitor& visitor) {
   });
 }
 
+void list_slab_traces(const ProcSources& from, PathVisitor& visitor) {
+  constexpr std::uint16_t kForRoot = 0400;
+  if (from.slabs == nullptr) return;
+  for (std::size_t i = 0; KmemCache* const cache = from.slabs->cache_at(i); ++i) {
+    if (!has_slab_traces(*cache)) continue;
+    for (const SlabTraceFile& file : slab_trace_files()) {
+      PathText path;
+      path.text().str(kSlabTraceDirectory).str(cache->name()).ch('/').str(file.name);
+      visitor.visit(path.finish(), kForRoot);
+    }
+  }
+}
+
 void list_sysctls(const ProcSources& from, PathVisitor& visitor) {
   for (const SysctlRow& row : sysctl_rows()) {
     if (!row.is_in(from.nodes.arch())) continue;
@@ -185,6 +214,8 @@ Result<void> ProcTree::read(std::string_view path, TextSink& sink) const {
     found->file->show(*found->cache, out);
     return {};
   }
+  if (const auto found = find_slab_traces(sources_, path))
+    return show_slab_traces(*found->cache, found->file->kind, out);
   return Errno::kNoEntry;
 }
 
@@ -205,7 +236,7 @@ Result<std::size_t> ProcTree::write(std::string_view path, std::string_view text
     if (!text.empty()) QUIRE_TRY(found->file->write(*found->cache, text));
     return text.size();
   }
-  if (find_node_file(sources_, path)) return Errno::kAccess;
+  if (find_node_file(sources_, path) || find_slab_traces(sources_, path)) return Errno::kAccess;
   return Errno::kNoEntry;
 }
 
@@ -224,6 +255,7 @@ void ProcTree::list(PathVisitor& visitor) const {
   list_nodes(sources_, visitor);
   list_blocks(sources_, visitor);
   list_slabs(sources_, visitor);
+  list_slab_traces(sources_, visitor);
 }
 
 }  // namespace quire

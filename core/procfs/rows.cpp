@@ -19,9 +19,13 @@ void NumberList::add(std::uint64_t number) {
   count_ = 1;
 }
 
-void NumberList::finish() {
+void NumberList::end() {
   if (count_ != 0) show_run();
   count_ = 0;
+}
+
+void NumberList::finish() {
+  end();
   out_.nl();
 }
 

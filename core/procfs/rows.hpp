@@ -25,6 +25,8 @@ class NumberList {
   explicit NumberList(Text& out) : out_(out) {}
   // `number` is greater than any before.
   void add(std::uint64_t number);
+  void end();
+  // The same, and of the line.
   void finish();
 
  private:

@@ -1,4 +1,4 @@
-// /proc/slabinfo, and the directory that each cache has in /sys/kernel/slab.
+// /proc/slabinfo, the directory that each cache has in /sys/kernel/slab, and that of its traces.
 //
 // A cache that others may be merged with has a directory of its kind, ":a-0000064", and its names
 // are links to it; here they show the same.
@@ -49,6 +49,20 @@ void for_each_slab_directory(const ProcSources& from, Visit visit) {
     visit(name.text());
   }
 }
+
+// Of a cache with kStoreUser: who took its objects, and who gave them back before.
+inline constexpr std::string_view kSlabTraceDirectory = "sys/kernel/debug/slab/";
+
+struct SlabTraceFile {
+  std::string_view name;
+  TrackKind kind;
+};
+std::span<const SlabTraceFile> slab_trace_files();
+inline bool has_slab_traces(const KmemCache& cache) {
+  return any(cache.flags() & SlabFlags::kStoreUser);
+}
+// Errors: kNoMemory.
+Result<void> show_slab_traces(const KmemCache& cache, TrackKind kind, Text& out);
 
 void show_slabinfo(const ProcSources& from, Text& out);
 

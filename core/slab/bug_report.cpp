@@ -180,6 +180,17 @@ void BugReports::call_trace(const void* caller) {
   host_.log(" </TASK>");
 }
 
+// All there is to tell of an object: who used it, where it lies, what is in it, who looked at it.
+void BugReports::about(const SlabCase& at, const void* object) {
+  tracks(at.objects.layout, object);
+  slab_line(at);
+  object_line(at, object, true);
+  host_.log("");
+  object_bytes(at, object);
+  call_trace(at.caller);
+  bad_page_ = true;
+}
+
 void BugReports::slab(const SlabCase& at, std::string_view what) {
   header(at.cache, what);
   slab_line(at);
@@ -189,13 +200,7 @@ void BugReports::slab(const SlabCase& at, std::string_view what) {
 
 void BugReports::object(const SlabCase& at, std::string_view what, const void* object) {
   header(at.cache, what);
-  tracks(at.objects.layout, object);
-  slab_line(at);
-  object_line(at, object, true);
-  host_.log("");
-  object_bytes(at, object);
-  call_trace(at.caller);
-  bad_page_ = true;
+  about(at, object);
 }
 
 void BugReports::bytes(const SlabCase& at, const Area& damage, const void* object) {
@@ -212,13 +217,7 @@ void BugReports::bytes(const SlabCase& at, const Area& damage, const void* objec
         .str(". First byte 0x").hex(std::to_integer<std::uint64_t>(*damage.start))
         .str(" instead of 0x").hex(std::to_integer<std::uint64_t>(damage.expected));
   }
-  tracks(at.objects.layout, object);
-  slab_line(at);
-  object_line(at, object, true);
-  host_.log("");
-  object_bytes(at, object);
-  call_trace(at.caller);
-  bad_page_ = true;
+  about(at, object);
 }
 
 void BugReports::slab_padding(const SlabCase& at, const Area& damage, const Area& rest) {

@@ -99,6 +99,7 @@ class BugReports {
   void track(const Track& track, std::string_view what);
   void slab_line(const SlabCase& at);
   void object_line(const SlabCase& at, const void* object, bool with_link);
+  void about(const SlabCase& at, const void* object);
   void object_bytes(const SlabCase& at, const void* object);
   void dump(std::string_view label, const Area& area);
   void call_trace(const void* caller);

@@ -25,10 +25,32 @@ struct CacheDebug {
   static Result<void> validate(KmemCache& cache);
   // Lists what is in use in a cache that somebody wants destroyed.
   static void list_remaining(KmemCache& cache, const void* caller);
+  // Calls visit(const Page& head, void* object) for each object in use of the slabs that a node
+  // lists, until that is false; whether it never was.
+  template <class Visit>
+  static bool for_each_used(const KmemCache& cache, NodeSlabs& node, Visit visit);
 
  private:
   static void validate(KmemCache& cache, NodeSlabs& node, PageList& slabs)
       QUIRE_REQUIRES(node.lock);
 };
+
+template <class Visit>
+bool CacheDebug::for_each_used(const KmemCache& cache, NodeSlabs& node, Visit visit) {
+  const SlabObjects& objects = cache.objects_;
+  const SpinGuard guard(node.lock);
+  for (const PageList* const list : {&node.partial, &node.full}) {
+    for (PageIndex at = list->front(); at != PageIndex::kNone;
+         at = PageIndex{objects.pages.at(at).next}) {
+      Page& head = objects.pages.at(at);
+      const SlabCase slab{objects, cache.name(), head, nullptr};
+      for (std::uint32_t i = 0; i < head.carved; ++i) {
+        void* const object = objects.object_at(head, i);
+        if (SlabDebug::is_used(slab, object) && !visit(head, object)) return false;
+      }
+    }
+  }
+  return true;
+}
 
 }  // namespace quire

@@ -191,11 +191,13 @@ bool SlabDebug::repair_list(const SlabCase& at, void* last_good) {
   return false;
 }
 
+bool SlabDebug::is_used(const SlabCase& at, const void* object) { return !is_listed(at, object); }
+
 void SlabDebug::list_used(const SlabCase& at) {
   reports_.remaining(at);
   for (std::uint32_t i = 0; i < at.head.carved; ++i) {
     const void* const object = at.objects.object_at(at.head, i);
-    if (!is_listed(at, object)) reports_.remaining_object(at, object);
+    if (is_used(at, object)) reports_.remaining_object(at, object);
   }
 }
 

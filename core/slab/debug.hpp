@@ -32,6 +32,8 @@ class SlabDebug {
   // Whether `object`, which somebody gives back, may be free again; then it is marked so.
   [[nodiscard]] bool may_be_free(const SlabCase& at, void* object);
 
+  // Whether an object of the slab is in use: no list of free ones has it.
+  [[nodiscard]] static bool is_used(const SlabCase& at, const void* object);
   // Looks at all objects of a slab, free or not.
   void validate(const SlabCase& at);
   // Reports the objects in use of a slab whose cache is to go.

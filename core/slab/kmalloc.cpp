@@ -61,9 +61,8 @@ void* Kmalloc::alloc_slow(std::size_t size, Gfp gfp, NodeId node) {
 }
 
 void* Kmalloc::alloc_pages(std::size_t size, Gfp gfp, NodeId node) {
-  const PageCount pages = pages_to_hold(Bytes{size});
-  if (pages > kMaxOrderPages) return nullptr;
-  const Order order{fls(pages.raw() - 1)};
+  if (Bytes{size} > size_of(kMaxOrderPages)) return nullptr;
+  const Order order{fls(pages_to_hold(Bytes{size}).raw() - 1)};
   const NodeId from = node == kNoNode ? Arch::current()->node : node;
   Page* const page = caches_.parts().pages.allocate(gfp | Gfp::kCompound, order, from);
   if (page == nullptr) return nullptr;
@@ -141,7 +140,9 @@ void* Kmalloc::realloc(void* memory, std::size_t size, Gfp gfp) {
 }
 
 void* Kmalloc::kvmalloc(std::size_t size, Gfp gfp, NodeId node) {
-  const bool retreat = size > kPageSize.raw() && virtual_ != nullptr;
+  // vmalloc waits, so that who may not wait has no way out.
+  const bool retreat =
+      size > kPageSize.raw() && virtual_ != nullptr && any(gfp & Gfp::kDirectReclaim);
   // There is a way out: no need to try hard, or to complain.
   const bool patient = any(gfp & (Gfp::kRetryMayFail | Gfp::kNoFail));
   Gfp first = gfp;

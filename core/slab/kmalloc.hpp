@@ -76,7 +76,8 @@ class Kmalloc {
   // Memory of the new size with the old content; on failure null, and the old memory stays.
   [[nodiscard]] void* realloc(void* memory, std::size_t size, Gfp gfp);
 
-  // In one piece if that is easy, else scattered over pages.
+  // In one piece if that is easy, else scattered over pages: an address of the kernel's tables,
+  // at which nothing lies for a host that does not use them (VmallocSpace::read, write).
   [[nodiscard]] void* kvmalloc(std::size_t size, Gfp gfp, NodeId node = kNoNode);
   void kvfree(void* memory);
 

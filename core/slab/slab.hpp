@@ -3,6 +3,7 @@
 
 #include "slab/cache_debug.hpp"
 #include "slab/cache_files.hpp"
+#include "slab/cache_traces.hpp"
 #include "slab/kmem_cache.hpp"
 #include "slab/kmalloc.hpp"
 #include "slab/layout.hpp"

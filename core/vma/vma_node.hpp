@@ -19,24 +19,23 @@ struct VmaNode {
     VmaNode* node;
     Vma* vma;  // of a leaf
   };
-  struct Entry {
+  struct Key {
     VirtAddr end;
-    Bytes gap;
     Below below;
   };
+  struct Entry {
+    Key key;
+    Bytes gap;
+  };
 
-  // What find() reads comes first.
-  std::array<VirtAddr, kMax> ends;
-  std::array<Below, kMax> below;
+  std::array<Key, kMax> keys;   // all that find() reads
   std::array<Bytes, kMax> gaps;
   VmaNode* parent = nullptr;
   std::uint32_t count = 0;
   bool leaf = false;
 
   [[nodiscard]] bool full() const { return count == kMax; }
-  [[nodiscard]] Entry entry(unsigned place) const {
-    return {ends[place], gaps[place], below[place]};
-  }
+  [[nodiscard]] Entry entry(unsigned place) const { return {keys[place], gaps[place]}; }
   void set(unsigned place, Entry entry);
   void insert(unsigned place, Entry entry);
   void erase(unsigned place);

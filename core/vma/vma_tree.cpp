@@ -27,13 +27,13 @@ struct Walk {
 
 const char* fault_of_leaf(const VmaNode& leaf, Walk& walk) {
   for (unsigned i = 0; i < leaf.count; ++i) {
-    const Vma* const vma = leaf.below[i].vma;
+    const Vma* const vma = leaf.keys[i].below.vma;
     if (vma != walk.next || vma == nullptr) return "VMAs are linked in another order";
     if (vma->previous != walk.previous) return "a VMA follows another one than it says";
     if (vma->leaf != &leaf) return "a VMA is in another leaf than it says";
     if (vma->range.empty()) return "a VMA is empty";
     if (gap_start(*vma) > vma->range.start) return "two VMAs overlap";
-    if (leaf.ends[i] != vma->range.end) return "a VMA ends elsewhere than its leaf says";
+    if (leaf.keys[i].end != vma->range.end) return "a VMA ends elsewhere than its leaf says";
     if (leaf.gaps[i] != gap_before(*vma)) return "a leaf has another gap than there is";
     walk = {vma, vma->next, walk.count + 1};
   }
@@ -46,11 +46,11 @@ const char* fault_of(const VmaNode& node, std::uint32_t level, Walk& walk) {
   if (node.leaf != (level == 1)) return "leaves are not equally deep";
   if (node.leaf) return fault_of_leaf(node, walk);
   for (unsigned i = 0; i < node.count; ++i) {
-    VmaNode& below = *node.below[i].node;
+    VmaNode& below = *node.keys[i].below.node;
     if (below.parent != &node) return "a node has another parent";
     if (const char* const fault = fault_of(below, level - 1, walk)) return fault;
     const VmaNode::Entry now = below.summary();
-    if (node.ends[i] != now.end) return "a node ends elsewhere than its parent says";
+    if (node.keys[i].end != now.key.end) return "a node ends elsewhere than its parent says";
     if (node.gaps[i] != now.gap) return "a node has another longest gap than its parent says";
   }
   return nullptr;
@@ -121,7 +121,7 @@ Result<void> VmaTree::insert(Vma& vma) {
   VmaNode& into = leaf == nullptr ? *root_ : *leaf;
   const unsigned place = next == nullptr ? into.count : into.place_of(*next);
   if (next != nullptr) into.gaps[place] = gap_before(*next);
-  put(&into, place, {vma.range.end, gap_before(vma), {.vma = &vma}});
+  put(&into, place, {{vma.range.end, {.vma = &vma}}, gap_before(vma)});
 
   if (reserved_ > 0) --reserved_;
   trim_spares();
@@ -178,7 +178,7 @@ void VmaTree::remove(Vma& vma) {
 void VmaTree::shrink() {
   while (root_ != nullptr && root_->count <= (root_->leaf ? 0u : 1u)) {
     VmaNode* const root = root_;
-    root_ = root->leaf ? nullptr : root->below[0].node;
+    root_ = root->leaf ? nullptr : root->keys[0].below.node;
     if (root_ == nullptr)
       end_ = VirtAddr{};
     else
@@ -204,7 +204,7 @@ void VmaTree::replace(Vma& vma, Vma& by) {
   (by.next == nullptr ? last_ : by.next->previous) = &by;
   VmaNode& leaf = *vma.leaf;
   const unsigned place = leaf.place_of(vma);
-  leaf.set(place, {leaf.ends[place], leaf.gaps[place], {.vma = &by}});
+  leaf.set(place, {{by.range.end, {.vma = &by}}, leaf.gaps[place]});
   vma.previous = vma.next = nullptr;
   vma.leaf = nullptr;
 }
@@ -213,7 +213,7 @@ void VmaTree::replace(Vma& vma, Vma& by) {
 void VmaTree::refresh(const Vma& vma) {
   VmaNode& leaf = *vma.leaf;
   const unsigned place = leaf.place_of(vma);
-  leaf.ends[place] = vma.range.end;
+  leaf.keys[place].end = vma.range.end;
   leaf.gaps[place] = gap_before(vma);
   refresh_up(leaf);
 }
@@ -222,11 +222,11 @@ void VmaTree::refresh_up(VmaNode& node) {
   const VmaNode::Entry now = node.summary();
   VmaNode* const parent = node.parent;
   if (parent == nullptr) {
-    end_ = now.end;
+    end_ = now.key.end;
     return;
   }
   const unsigned place = parent->place_of(node);
-  if (parent->ends[place] == now.end && parent->gaps[place] == now.gap) return;
+  if (parent->keys[place].end == now.key.end && parent->gaps[place] == now.gap) return;
   parent->set(place, now);
   refresh_up(*parent);
 }
@@ -239,8 +239,8 @@ Vma* VmaTree::nearest_with_gap(const Vma& from, Bytes size, Way way) {
   for (;;) {
     while (place < node->count && node->gaps[place] < size) place += step;
     if (place < node->count) {
-      if (node->leaf) return node->below[place].vma;
-      node = node->below[place].node;
+      if (node->leaf) return node->keys[place].below.vma;
+      node = node->keys[place].below.node;
       place = way == Way::kUp ? 0 : node->count - 1;
     } else {
       if (node->parent == nullptr) return nullptr;

@@ -32,8 +32,9 @@ class VmaTree {
 
   // The objects that `nodes` has.
   [[nodiscard]] static CacheSpec node_cache() {
+    constexpr std::uint32_t kSize = sizeof(VmaNode);
     return {.name = "maple_node",
-            .shape = {.size = sizeof(VmaNode), .align = sizeof(VmaNode), .flags = SlabFlags::kPanic}};
+            .shape = {.size = kSize, .align = kSize, .flags = SlabFlags::kPanic}};
   }
 
   // The first VMA that ends after `at`; null when there is none (find_vma).
@@ -96,12 +97,10 @@ class VmaTree {
   if (end_ <= at) return nullptr;
   const VmaNode* node = root_;
   for (std::uint32_t level = depth_;; --level) {
-    const VirtAddr* const ends = node->ends.data();
-    std::size_t place = 0;
-    while (ends[place] <= at) ++place;
-    const VmaNode::Below below = node->below.data()[place];
-    if (level == 1) return below.vma;
-    node = below.node;
+    const VmaNode::Key* key = node->keys.data();
+    while (key->end <= at) ++key;
+    if (level == 1) return key->below.vma;
+    node = key->below.node;
   }
 }
 

@@ -37,29 +37,29 @@ VirtAddr VmallocSpace::allocate(const Ask& ask) {
     warn("vmalloc of no bytes");
     return {};
   }
-  if (pages_to_hold(ask.size).raw() > parts_.nodes.managed_pages()) {
+  // Rounded up without going beyond the last of all numbers.
+  const PageCount pages = whole_pages(ask.size - Bytes{1}) + PageCount{1};
+  if (!parts_.nodes.has_managed(pages)) [[unlikely]] {
     report_too_large(ask);
     return {};
   }
-  if (const auto huge = huge_shape(ask); huge.has_value())
+  const bool may_be_huge = (ask.flags & VmapFlags::kAllowHuge) != VmapFlags::kNone;
+  if (const auto huge = may_be_huge ? huge_shape(ask) : std::nullopt; huge.has_value())
     if (const VirtAddr at = allocate_shaped(ask, *huge); at != VirtAddr{}) return at;
-  return allocate_shaped(ask, {whole(ask.size), ask.align, Order{0}});
+  return allocate_shaped(ask, {whole(ask.size), ask.align, Order{0}, VmapFlags::kAlloc});
 }
 
 // Memory that all nodes share in is huge only where each one's share is.
 std::optional<VmallocSpace::Shape> VmallocSpace::huge_shape(const Ask& ask) const {
-  const bool allowed = (ask.flags & VmapFlags::kAllowHuge) != VmapFlags::kNone;
-  if (!allowed || parts_.layout.format->address_bits == 32) return std::nullopt;
+  if (parts_.layout.format->address_bits == 32) return std::nullopt;
   const Bytes share = ask.node == kNoNode ? ask.size / parts_.nodes.online_count() : ask.size;
   if (share < kHugeSize) return std::nullopt;
   const Bytes size{(ask.size.raw() + kHugeSize.raw() - 1) & ~(kHugeSize.raw() - 1)};
-  return Shape{size, max_of(ask.align, kHugeSize), kPageblockOrder};
+  return Shape{size, max_of(ask.align, kHugeSize), kPageblockOrder, VmapFlags::kAlloc};
 }
 
 VirtAddr VmallocSpace::allocate_shaped(const Ask& ask, const Shape& shape) {
-  Ask marked = ask;
-  marked.flags = marked.flags | VmapFlags::kAlloc;
-  VmapArea* const area = take_area(marked, shape);
+  VmapArea* const area = take_area(ask, shape);
   if (area == nullptr) return {};
   const bool made = make_array(*area, ask) && fill(*area, ask, shape.order) &&
                     map(*area, ask.prot, shape.order).has_value();
@@ -68,41 +68,54 @@ VirtAddr VmallocSpace::allocate_shaped(const Ask& ask, const Shape& shape) {
     drop(*area);
     return {};
   }
-  show(*area);
+  area->show();
   return area->start;
 }
 
 VirtAddr VmallocSpace::vmap(std::span<Page* const> pages, Prot prot, const char* caller) {
   if (pages.size() > parts_.nodes.managed_pages()) return {};
-  const Ask ask{.size = size_of(PageCount{pages.size()}), .flags = VmapFlags::kMap,
-                .caller = caller};
-  VmapArea* const area = take_area(ask, {ask.size, ask.align, Order{0}});
+  const Ask ask{.size = size_of(PageCount{pages.size()}), .caller = caller};
+  VmapArea* const area = take_area(ask, {ask.size, ask.align, Order{0}, VmapFlags::kMap});
   if (area == nullptr) return {};
   if (!parts_.tables.map_pages(area->start, pages, prot).has_value()) {
     drop(*area);
     return {};
   }
-  show(*area);
+  area->show();
   return area->start;
 }
 
 VirtAddr VmallocSpace::reserve(const Ask& ask) {
-  VmapArea* const area = take_area(ask, {whole(ask.size), ask.align, Order{0}});
+  VmapArea* const area = take_area(ask, {whole(ask.size), ask.align, Order{0}, {}});
   if (area == nullptr) return {};
-  show(*area);
+  area->show();
   return area->start;
 }
 
-// A place and a record of it, which nobody finds yet.
+// A place and a record of it, which nobody finds yet. Records that merging left over are at hand
+// without a look at the slab's objects.
 VmapArea* VmallocSpace::take_area(const Ask& ask, const Shape& shape) {
   if (shape.size == Bytes{}) return nullptr;
-  VmapArea* const area = new_record(ask);
-  if (area == nullptr) return nullptr;
-  area->flags = ask.flags | VmapFlags::kUninitialized;
-  area->caller = ask.caller;
-  const Bytes guard = area->has(VmapFlags::kNoGuard) ? Bytes{} : kPageSize;
+  const VmapFlags flags = ask.flags | shape.flags | VmapFlags::kUninitialized;
+  const Bytes guard = (flags & VmapFlags::kNoGuard) != VmapFlags::kNone ? Bytes{} : kPageSize;
   const VmapAreas::Wish wish{shape.size + guard, max_of(shape.align, kPageSize),
                              ask.within.value_or(parts_.layout.vmalloc)};
+  const auto make = [&](void* record) {
+    return new (record) VmapArea{.flags = flags, .caller = ask.caller};
+  };
+  VmapArea* area = nullptr;
+  {
+    const SpinGuard hold(lock_);
+    if (VmapArea* const spare = take_spare(); spare != nullptr) {
+      area = make(spare);
+      if (areas_.insert_lowest(*area, wish)) [[likely]] return area;
+    }
+  }
+  if (area == nullptr) {
+    void* const record = parts_.records.alloc_node(for_records(ask.gfp), ask.node);
+    if (record == nullptr) return nullptr;
+    area = make(record);
+  }
   for (bool purged = false;; purged = true) {
     {
       const SpinGuard hold(lock_);
@@ -114,21 +127,6 @@ VmapArea* VmallocSpace::take_area(const Ask& ask, const Shape& shape) {
   report_no_place(ask, wish.size);
   parts_.records.free(area);
   return nullptr;
-}
-
-// Records that merging left over are at hand without a look at the slab's objects.
-VmapArea* VmallocSpace::new_record(const Ask& ask) {
-  void* record;
-  {
-    const SpinGuard hold(lock_);
-    record = spare_;
-    if (spare_ != nullptr) {
-      spare_ = spare_->next;
-      --spare_count_;
-    }
-  }
-  if (record == nullptr) record = parts_.records.alloc_node(for_records(ask.gfp), ask.node);
-  return record == nullptr ? nullptr : new (record) VmapArea;
 }
 
 // Of those linked by `next`, a few are kept.
@@ -175,6 +173,11 @@ bool VmallocSpace::fill(VmapArea& area, const Ask& ask, Order order) {
   const Gfp low = ask.gfp & (Gfp::kDmaZone | Gfp::kDma32Zone);
   const Gfp gfp = ask.gfp | Gfp::kNoWarn | (any(low) ? Gfp::kNone : Gfp::kHighMemZone);
   const NodeId node = ask.node == kNoNode ? Arch::current()->node : ask.node;
+  if (order == Order{0} && area.capacity <= VmapArea::kFew &&
+      parts_.pages.allocate_ready(gfp, node, {area.pages, area.capacity})) {
+    area.page_count = area.capacity;
+    return true;
+  }
   if (order == Order{0} && fill_in_bulk(area, gfp, node)) return true;
   while (area.page_count < area.capacity) {
     Page* const block = parts_.pages.allocate(gfp, order, node);
@@ -191,11 +194,6 @@ bool VmallocSpace::fill(VmapArea& area, const Ask& ask, Order order) {
 // A hundred at a time, as long as all are to be had. False: some are missing.
 bool VmallocSpace::fill_in_bulk(VmapArea& area, Gfp gfp, NodeId node) {
   constexpr std::uint32_t kBatch = 100;
-  if (area.capacity <= VmapArea::kFew &&
-      parts_.pages.allocate_ready(gfp, node, entries(area, 0))) {
-    area.page_count = area.capacity;
-    return true;
-  }
   while (area.page_count < area.capacity) {
     const std::uint32_t wanted = min_of(kBatch, area.capacity - area.page_count);
     std::span<Page*> place = entries(area, area.page_count);
@@ -217,26 +215,23 @@ bool VmallocSpace::fill_in_bulk(VmapArea& area, Gfp gfp, NodeId node) {
 }
 
 Result<void> VmallocSpace::map(const VmapArea& area, Prot prot, Order order) {
+  if (order == Order{0} && area.array_area == nullptr) [[likely]]
+    return parts_.tables.map_pages(area.start, {area.pages, area.page_count}, prot);
   for (std::uint32_t i = 0; i < area.page_count;) {
     const VirtAddr at = area.start + size_of(PageCount{i});
-    std::span<Page*> pages = entries(area, i);
+    const std::span<Page*> pages = entries(area, i);
     if (order == Order{0}) {
       QUIRE_TRY(parts_.tables.map_pages(at, pages, prot));
-    } else {
-      const Pfn first = parts_.map.pfn_of(*pages.front());
-      const VirtRange range{at, at + size_of(order.pages())};
-      parts_.tables.free_empty_tables(range);  // of small pages that were there before
-      QUIRE_TRY(parts_.tables.map(
-          range, {.first = first, .prot = prot, .largest = PageLevel::kPmd}));
+      i += static_cast<std::uint32_t>(pages.size());
+      continue;
     }
-    i += static_cast<std::uint32_t>(order == Order{0} ? pages.size() : order.pages().raw());
+    const Pfn first = parts_.map.pfn_of(*pages.front());
+    const VirtRange range{at, at + size_of(order.pages())};
+    parts_.tables.free_empty_tables(range);  // of small pages that were there before
+    QUIRE_TRY(parts_.tables.map(range, {.first = first, .prot = prot, .largest = PageLevel::kPmd}));
+    i += static_cast<std::uint32_t>(order.pages().raw());
   }
   return {};
-}
-
-void VmallocSpace::show(VmapArea& area) {
-  const SpinGuard hold(lock_);
-  area.flags = area.flags & ~VmapFlags::kUninitialized;
 }
 
 // From here on nobody else finds the area.
@@ -282,10 +277,12 @@ void VmallocSpace::drop(VmapArea& area) {
 
 void VmallocSpace::drop_pages(VmapArea& area) {
   used_pages_.fetch_sub(area.page_count, std::memory_order_relaxed);
+  if (area.array_area == nullptr) return parts_.pages.free_pages({area.pages, area.page_count});
   for (std::uint32_t i = 0; i < area.page_count;) {
     const std::span<Page*> pages = entries(area, i);
-    const auto end = i + min_of(static_cast<std::uint32_t>(pages.size()), area.page_count - i);
-    for (Page* const* page = pages.data(); i < end; ++i, ++page) parts_.pages.free_page(**page);
+    const auto here = min_of(static_cast<std::uint32_t>(pages.size()), area.page_count - i);
+    parts_.pages.free_pages(pages.first(here));
+    i += here;
     if (i < area.page_count) parts_.host.yield();
   }
 }

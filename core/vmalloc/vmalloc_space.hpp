@@ -129,18 +129,25 @@ class VmallocSpace {
     Bytes size;   // of what is mapped
     Bytes align;
     Order order;  // of its pages
+    VmapFlags flags;  // besides those asked for
   };
 
   [[nodiscard]] std::optional<Shape> huge_shape(const Ask& ask) const;
   VirtAddr allocate_shaped(const Ask& ask, const Shape& shape);
   VmapArea* take_area(const Ask& ask, const Shape& shape);
-  VmapArea* new_record(const Ask& ask);
+  VmapArea* take_spare() QUIRE_REQUIRES(lock_) {
+    VmapArea* const record = spare_;
+    if (record != nullptr) {
+      spare_ = record->next;
+      --spare_count_;
+    }
+    return record;
+  }
   void keep_spare(VmapArea*& records) QUIRE_REQUIRES(lock_);
   bool make_array(VmapArea& area, const Ask& ask);
   bool fill(VmapArea& area, const Ask& ask, Order order);
   bool fill_in_bulk(VmapArea& area, Gfp gfp, NodeId node);
   Result<void> map(const VmapArea& area, Prot prot, Order order);
-  void show(VmapArea& area);
   VmapArea* take_out(VirtAddr address);
   void drop(VmapArea& area);
   void drop_pages(VmapArea& area);

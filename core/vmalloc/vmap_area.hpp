@@ -4,8 +4,8 @@
 // Ownership  A record belongs to whoever made it until it is inserted into a VmapAreas, and again
 //            from when that gives it back.
 // Locking    While it is inserted, everything but the owner's part is the index's lock's. The
-//            owner's part is written before the area is shown (kUninitialized taken away) and
-//            read under that lock.
+//            owner's part is written before the area is shown (kUninitialized taken away, in
+//            one write) and read under that lock, once that flag is seen to be gone.
 #pragma once
 
 #include <array>
@@ -43,8 +43,8 @@ enum class VmapState : std::uint8_t {
 };
 
 struct VmapArea {
-  VirtAddr start;                 // the guard page belongs to the range
-  VirtAddr end;
+  VirtAddr start{};               // the guard page belongs to the range
+  VirtAddr end{};
 
   VmapArea* parent = nullptr;     // the tree, by address
   VmapArea* left = nullptr;
@@ -53,7 +53,7 @@ struct VmapArea {
   VmapArea* next = nullptr;
   VmapArea* lazy_previous = nullptr;  // of lazily freed areas: the list of those
   VmapArea* lazy_next = nullptr;
-  Bytes max_gap;                  // the longest gap before an area of this subtree
+  Bytes max_gap{};                // the longest gap before an area of this subtree
   std::uint32_t priority = 0;     // of its place in the tree
   VmapState state = VmapState::kUsed;
 
@@ -69,7 +69,16 @@ struct VmapArea {
   std::array<Page*, kFew> few{};     // the array, where that is enough
 
   [[nodiscard]] Bytes length() const { return end - start; }
-  [[nodiscard]] bool has(VmapFlags flag) const { return (flags & flag) != VmapFlags::kNone; }
+  [[nodiscard]] bool has(VmapFlags flag) const {
+    VmapFlags now;
+    __atomic_load(&flags, &now, __ATOMIC_ACQUIRE);
+    return (now & flag) != VmapFlags::kNone;
+  }
+  // The owner's part is complete: whoever finds the area may read it.
+  void show() {
+    VmapFlags shown = flags & ~VmapFlags::kUninitialized;
+    __atomic_store(&flags, &shown, __ATOMIC_RELEASE);
+  }
   // What may be mapped of it.
   [[nodiscard]] VirtRange inside() const {
     return {start, has(VmapFlags::kNoGuard) ? end : end - kPageSize};

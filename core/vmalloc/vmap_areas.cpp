@@ -21,23 +21,15 @@ VmapAreas::VmapAreas(VirtRange space) : space_(space) {
   root_ = &tail_;
 }
 
-// Whether the gap before `next` has room; then `area` is placed there.
-bool VmapAreas::fits_before(const VmapArea& next, const Wish& wish, VmapArea& area) const {
-  const VirtAddr lowest = max_of(gap_start(next), wish.within.start);
-  const VirtAddr start = lowest.align_up(wish.align);
-  const VirtAddr end = min_of(next.start, wish.within.end);
-  if (start < lowest || start > end || end - start < wish.size) return false;
-  area.start = start;
-  area.end = start + wish.size;
-  return true;
-}
-
 bool VmapAreas::insert_lowest(VmapArea& area, const Wish& wish) {
   const bool simple = wish.align == kPageSize;
   const bool hinted = simple && hint_.last != nullptr && wish.size >= hint_.size &&
                       wish.within.start == hint_.floor;
   VmapArea* const before = hinted ? hint_.last : nullptr;
-  if (!search(hinted ? before->next : root_, !hinted, wish, area)) return false;
+  if (hinted && fits_before(*before->next, wish, area))
+    link_before(area, *before->next);
+  else if (!search(hinted ? before->next : root_, !hinted, wish, area))
+    return false;
   if (!simple) return true;
   const bool follows = hinted && before->end == area.start;
   hint_ = {&area, follows ? hint_.size : wish.size, wish.within.start};

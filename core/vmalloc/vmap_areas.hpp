@@ -73,7 +73,16 @@ class VmapAreas {
     VirtAddr floor;
   };
 
-  bool fits_before(const VmapArea& next, const Wish& wish, VmapArea& area) const;
+  // Whether the gap before `next` has room; then `area` is placed there.
+  bool fits_before(const VmapArea& next, const Wish& wish, VmapArea& area) const {
+    const VirtAddr lowest = max_of(gap_start(next), wish.within.start);
+    const VirtAddr start = lowest.align_up(wish.align);
+    const VirtAddr end = min_of(next.start, wish.within.end);
+    if (start < lowest || start > end || end - start < wish.size) return false;
+    area.start = start;
+    area.end = start + wish.size;
+    return true;
+  }
   bool search(VmapArea* at, bool from_above, const Wish& wish, VmapArea& area);
   [[nodiscard]] VmapArea* first_ending_after(VirtAddr address) const;
 

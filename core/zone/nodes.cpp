@@ -80,4 +80,12 @@ std::uint64_t Nodes::managed_pages() const {
   return pages;
 }
 
+bool Nodes::has_managed(PageCount pages) const {
+  std::uint64_t managed = 0;
+  for (const Node& node : nodes_)
+    for (const Zone& zone : node.zones)
+      if (managed += zone.managed_pages(); managed >= pages.raw()) return true;
+  return false;
+}
+
 }  // namespace quire

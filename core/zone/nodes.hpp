@@ -44,6 +44,8 @@ class Nodes {
 
   // Pages under management, of every zone.
   [[nodiscard]] std::uint64_t managed_pages() const;
+  // Whether there are as many; looks at no more zones than it needs.
+  [[nodiscard]] bool has_managed(PageCount pages) const;
 
   // Visits every zone that has pages, in order of node and zone.
   template <class Visitor>

@@ -11,6 +11,7 @@
 #define QUIRE_LINUX_NAMES_H
 
 #include <quire/linux_percpu.h>
+#include <quire/linux_slab.h>
 #include <quire/quire.h>
 
 struct page; /* a quire_page by the name that Linux has for it */

@@ -29,6 +29,7 @@
 #include <quire/percpu.h>
 #include <quire/slab.h>
 #include <quire/version.h>
+#include <quire/vmalloc.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -17,6 +17,8 @@ struct quire_machine;
 /* On a machine of two nodes whose frames have content. */
 const char *quire_c_linux_names(struct quire_machine *machine);
 const char *quire_c_percpu(struct quire_machine *machine);
+const char *quire_c_slab(struct quire_machine *machine);
+const char *quire_c_vmalloc(struct quire_machine *machine);
 
 #ifdef __cplusplus
 }

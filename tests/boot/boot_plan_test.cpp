@@ -132,7 +132,7 @@ TEST(BootPlan, NothingOfTheSpecIsNeededAfterTheBoot) {
     plan = *BootPlan::make(spec, arena, host);
   }
   EXPECT_EQ(plan->command_line().find("mem"), "512M");
-  EXPECT_EQ(plan->resources()[1].name, "Kernel code");
+  EXPECT_EQ(plan->resources().rows()[1].name, "Kernel code");
   EXPECT_EQ(plan->late_freed()[0].name, "Kernel code");
 }
 

@@ -173,7 +173,7 @@ TEST_P(Captures, TheRowsOfIomemThatDescribeMemoryAreTheSame) {
     if (const std::string name = line.substr(line.find(" : ") + 3); kOurs.contains(name))
       theirs.push_back(name == "Reserved" ? line.substr(line.find_first_not_of(' ')) : line);
   std::vector<std::string> ours;
-  for (const ResourceRow& row : plan->resources()) {
+  for (const ResourceRow& row : plan->resources().rows()) {
     char text[64];
     std::snprintf(text, sizeof text, "%*s%08lx-%08lx : ", row.depth * 2, "", row.range.start.raw(),
                   row.range.end.raw() - 1);

@@ -11,7 +11,7 @@ namespace {
 
 std::vector<std::string> rows(const BootPlan& plan) {
   std::vector<std::string> found;
-  for (const ResourceRow& row : plan.resources()) {
+  for (const ResourceRow& row : plan.resources().rows()) {
     char text[64];
     std::snprintf(text, sizeof text, "%08lx-%08lx : ", row.range.start.raw(),
                   row.range.end.raw() - 1);

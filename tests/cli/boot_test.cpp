@@ -130,6 +130,24 @@ TEST(BootSet, RefusesWhatLinuxRefusesWithItsErrno) {
   EXPECT_THAT(refusal("swappiness").err, HasSubstr("expected NAME=VALUE"));
 }
 
+// A cache's traces are put together in a page of the machine's.
+TEST(BootTrace, TellsWhatThePageAllocatorDoesOnceBooted) {
+  const Scratch scratch;
+  const std::string file = scratch.path() / "traced.toml";
+  const std::string trace = scratch.path() / "trace";
+  std::ofstream(file) << "ram = \"1G\"\ncommand_line = \"slub_debug=U,kmalloc-64\"\n";
+  const std::string command = "boot -q " + file + " --trace " + trace;
+  EXPECT_EQ(quire(command + " --set vm.swappiness=10").status, 0);
+  EXPECT_THAT(text_of(trace), IsEmpty());
+  const Outcome boot = quire(command + " --proc " + (scratch.path() / "tree").string());
+  EXPECT_EQ(boot.status, 0) << boot.err;
+  EXPECT_EQ(text_of(scratch.path() / "tree/sys/kernel/debug/slab/kmalloc-64/alloc_traces"),
+            "No data\n");
+  EXPECT_THAT(text_of(trace), HasSubstr("          <idle>-0       [000] .....     0.000000: "
+                                        "mm_page_alloc: page=ffffea00"));
+  EXPECT_THAT(text_of(trace), HasSubstr(" gfp_flags=GFP_KERNEL|__GFP_NOWARN\n"));
+}
+
 TEST(Boot, OfAFileThatIsNotThereSaysSo) {
   const Outcome boot = quire("boot nothing.toml");
   EXPECT_EQ(boot.status, 1);

@@ -80,6 +80,39 @@ TEST(OracleBuddy, ExitsWith1AndNamesTheOperationThatDiffers) {
   EXPECT_THAT(oracle.out, HasSubstr("Linux gave 77777"));
 }
 
+// From each event's name on; before it stand task, CPU and time.
+std::string without_prefix(const std::string& trace) {
+  std::istringstream lines(trace);
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    constexpr std::string_view kPrefix = "          <idle>-0       [000] .....     0.000000: ";
+    EXPECT_THAT(line, ::testing::StartsWith(std::string(kPrefix)));
+    kept += line.substr(kPrefix.size()) + '\n';
+  }
+  return kept;
+}
+
+TEST(OracleBuddy, WritesTheEventsThatLinuxTraced) {
+  const Scratch scratch;
+  const std::string trace = scratch.path() / "trace";
+  const std::string linux_trace = scratch.path() / "linux";
+  const std::string log = recording("buddy/70_trace_mixed");
+  ASSERT_EQ(std::system(("gzip -dc " + log + ".trace.gz >" + linux_trace).c_str()), 0);
+  EXPECT_EQ(quire("oracle buddy " + log + ".log.gz --trace " + trace).status, 0);
+  EXPECT_EQ(without_prefix(text_of(trace)), text_of(linux_trace));
+  EXPECT_THAT(quire("oracle buddy " + log + ".log.gz --trace -").out,
+              ::testing::StartsWith(text_of(trace)));
+}
+
+TEST(OracleBuddy, SaysWhichTraceCannotBeWritten) {
+  const std::string log = recording("buddy/01_order0_churn.log.gz");
+  const Outcome nowhere = quire("oracle buddy " + log + " --trace /nowhere/trace");
+  EXPECT_EQ(nowhere.status, 1);
+  EXPECT_EQ(nowhere.err, "quire: cannot write /nowhere/trace: No such file or directory\n");
+  EXPECT_EQ(quire("oracle buddy " + log + " --trace /dev/full").err,
+            "quire: cannot write /dev/full: the trace is not whole\n");
+}
+
 TEST(OracleBuddy, ExitsWith2WhenTheLogCannotBeRead) {
   EXPECT_EQ(quire("oracle buddy nothing.log.gz").status, 2);
   const Outcome wrong = quire("oracle buddy " + example("numa2"));

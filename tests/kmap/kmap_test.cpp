@@ -9,6 +9,7 @@
 
 #include "kmap/kmap.hpp"
 #include "pagetable/pagetable.hpp"
+#include "tests/boot/machine_builder.hpp"
 #include "tests/support/test_machine.hpp"
 
 namespace quire {
@@ -252,6 +253,25 @@ TEST_P(KmapTest, SixteenTemporaryWindowsAreThereAndNoMore) {
   for (auto at = windows.rbegin(); at != windows.rend(); ++at)
     EXPECT_TRUE(kmap.kunmap_local(*at).has_value());
   EXPECT_TRUE(world.audited());
+}
+
+TEST(Kmap, AsManyCpusAsMayBeAllHaveTheirWindowsAndOneMoreDoesNotBoot) {
+  Shape shape = narrow(true);
+  shape.cpus.assign(kMaxCpus32, NodeId{0});
+  TestMachine most(shape);
+  most.use_cpu(kMaxCpus32 - 1);
+  Page& page = *most.alloc(Gfp::kHighUser, 0);
+  Kmap& kmap = most.machine.mmu().kmap();
+  ASSERT_TRUE(kmap.is_high(page));
+  for (unsigned i = 0; i < LocalKmap::kDepth; ++i)
+    EXPECT_EQ(kmap.page_at(kmap.kmap_local(page).value()), &page);
+
+  test::MachineBuilder builder;
+  builder.ram(0, 0x4000'0000);
+  builder.spec.arch = ArchProfile::kX86_32;
+  for (unsigned cpu = 0; cpu <= kMaxCpus32; ++cpu) builder.cpu_on(0);
+  EXPECT_EQ(builder.boot().error(), Errno::kInvalid);
+  EXPECT_TRUE(builder.host.logged("x86_32 runs on at most 54 CPUs, not on 55"));
 }
 
 // The fixmap --------------------------------------------------------------------------------------

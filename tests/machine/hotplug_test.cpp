@@ -55,6 +55,18 @@ class HotplugTest : public testing::Test {
     StringSink sink;
     return machine_.proc().read(path, sink).has_value() ? sink.text : "";
   }
+  template <class Wanted>
+  std::string rows_of(const std::string& path, Wanted wanted) {
+    std::istringstream lines(read(path));
+    std::string kept;
+    for (std::string line; std::getline(lines, line);)
+      if (wanted(line)) kept += line + '\n';
+    return kept;
+  }
+  std::string rows_of_ram() {
+    return rows_of("proc/iomem",
+                   [](const std::string& row) { return row.ends_with(" : System RAM"); });
+  }
   // The two DIMMs of the recorded machine.
   void add_dimms() {
     ASSERT_TRUE(hotplug().add(NodeId{0}, {block(32).start, block(35).end}).has_value());
@@ -204,6 +216,39 @@ TEST_F(HotplugTest, AddedMemoryIsSystemRamInIomemUntilItGoes) {
   EXPECT_EQ(read("proc/iomem"), before);
 }
 
+TEST_F(HotplugTest, CachesGiveBackTheirEmptySlabsWhenMemoryGoesOffline) {
+  KmemCache& cache = **machine_.slabs().create({.name = "kept", .shape = {.size = 3000}});
+  std::vector<void*> objects;
+  for (unsigned i = 0; i < 200; ++i) objects.push_back(cache.alloc(Gfp::kKernel));
+  for (void* const object : objects) cache.free(object);
+  ASSERT_NE(CacheFiles::count(cache).slabs, 0u);
+  EXPECT_FALSE(hotplug().offline(block(0)).has_value());
+  EXPECT_NE(CacheFiles::count(cache).slabs, 0u) << "nothing went offline";
+  ASSERT_TRUE(hotplug().offline(block(5)).has_value());
+  EXPECT_EQ(CacheFiles::count(cache).slabs, 0u);
+  EXPECT_TRUE(balanced());
+}
+
+TEST_F(HotplugTest, WhereMemoryOfTheBootGoesItsRowInIomemShrinksOrFallsInTwo) {
+  const auto ram = [this] { return rows_of_ram(); };
+  const auto take = [this](unsigned number) {
+    ASSERT_TRUE(hotplug().offline(block(number)).has_value()) << number;
+    ASSERT_TRUE(hotplug().remove(block(number)).has_value()) << number;
+  };
+  const std::string first = "00001000-0009fbff : System RAM\n";
+  ASSERT_EQ(ram(), first + "00100000-3ffdffff : System RAM\n");
+  take(5);
+  EXPECT_EQ(ram(), first + "00100000-27ffffff : System RAM\n30000000-3ffdffff : System RAM\n");
+  take(4);
+  EXPECT_EQ(ram(), first + "00100000-1fffffff : System RAM\n30000000-3ffdffff : System RAM\n");
+  take(6);
+  EXPECT_EQ(ram(), first + "00100000-1fffffff : System RAM\n38000000-3ffdffff : System RAM\n");
+  ASSERT_TRUE(hotplug().add(NodeId{0}, block(5)).has_value());
+  EXPECT_EQ(ram(), first + "00100000-1fffffff : System RAM\n28000000-2fffffff : System RAM\n"
+                           "38000000-3ffdffff : System RAM\n");
+  EXPECT_TRUE(balanced());
+}
+
 // A node that the firmware knows, with neither memory nor CPUs when the kernel booted.
 const std::string kNodeCapture = std::string(QUIRE_TESTS_DIR) + "/oracle/hotplug-node";
 
@@ -223,9 +268,7 @@ class NodeHotplugTest : public HotplugTest {
     std::string text;
     for (const char* which : {"online", "possible", "has_cpu", "has_memory", "has_normal_memory"})
       text += nodes(which);
-    text += rows_of("proc/iomem", [](const std::string& row) {
-      return row.ends_with(" : System RAM");
-    });
+    text += rows_of_ram();
     text += decided(read("proc/zoneinfo"));
     text += "memory32 " + read(state_of(32));
     text += "memory32 " + read("sys/devices/system/memory/memory32/valid_zones");
@@ -233,14 +276,6 @@ class NodeHotplugTest : public HotplugTest {
       return row.starts_with("Node 2");
     });
     return text;
-  }
-  template <class Wanted>
-  std::string rows_of(const std::string& path, Wanted wanted) {
-    std::istringstream lines(read(path));
-    std::string kept;
-    for (std::string line; std::getline(lines, line);)
-      if (wanted(line)) kept += line + '\n';
-    return kept;
   }
   // The recording's section in the same form.
   static std::string recorded(const std::string& name) {

@@ -62,6 +62,25 @@ TEST_F(TableAuditTest, ATableInTwoPlacesIsFound) {
   EXPECT_NE(finding().find("is reached by two entries"), std::string::npos);
 }
 
+TEST_F(TableAuditTest, AnEntryThatLeadsToNoTableIsFound) {
+  Page* const page = on.alloc(Gfp::kKernel, 0);
+  const Pfn frame = on.machine.map().pfn_of(*page);
+  tables().store(large(), tables().format().table_entry(PageLevel::kPmd, frame));
+  EXPECT_NE(finding().find("is none"), std::string::npos);
+}
+
+TEST_F(TableAuditTest, AnEntryThatLeadsOutOfRamIsFound) {
+  tables().store(large(), tables().format().table_entry(PageLevel::kPmd, Pfn{0x1'000'000}));
+  EXPECT_NE(finding().find("has an entry that names a frame that is no RAM"), std::string::npos);
+}
+
+TEST_F(TableAuditTest, ATableOfAnotherLevelIsFound) {
+  const auto table = on.machine.kernel_tables().frames().allocate(PageLevel::kPmd, false);
+  const Pfn frame = on.machine.map().pfn_of(*table);
+  tables().store(large(), tables().format().table_entry(PageLevel::kPmd, frame));
+  EXPECT_NE(finding().find("is of another level"), std::string::npos);
+}
+
 TEST_F(TableAuditTest, AWrongCountOfTheDirectMapIsFound) {
   tables().store(large(), Entry{});
   EXPECT_NE(finding().find("are counted"), std::string::npos);

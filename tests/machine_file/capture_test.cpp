@@ -139,6 +139,8 @@ TEST(CaptureImport, ErrorsNameTheFieldOrTheLine) {
             "machine.json: expected a capture's machine.json, found nothing readable");
   EXPECT_EQ(error_of({{"machine.json", "{\n \"e820\": [\n"}}),
             "machine.json:3: expected JSON, found none");
+  EXPECT_EQ(error_of({{"machine.json", R"({"e820": 16e640777216})"}}),
+            "machine.json: expected numbers below 10^308");
   EXPECT_EQ(error_of({{"machine.json", "{}"}}),
             "machine.json: e820: expected the firmware's map, here or in dmesg, found none");
   EXPECT_EQ(error_of({{"machine.json", R"({"e820": [{"start": "0", "end": 5}]})"}}),

@@ -103,6 +103,15 @@ TEST(MachineFileErrors, EachCpuStandsOnceAndNoneIsLeftOut) {
             "m.toml:2: cpus: expected a number from 1 to 8192, found 0");
 }
 
+TEST(MachineFileErrors, ThirtyTwoBitsRunOnFiftyFourCpus) {
+  const std::string narrow = "arch = \"x86_32\"\nram = \"1G\"\n";
+  EXPECT_TRUE(read_text(narrow + "cpus = 54\n", "m.toml").has_value());
+  EXPECT_EQ(error_of(narrow + "cpus = 55\n"),
+            "m.toml:3: cpus: expected at most 54 CPUs with arch = \"x86_32\", found 55");
+  EXPECT_EQ(error_of("arch = \"x86_32\"\n[[node]]\nmemory = \"1G\"\ncpus = \"0-63\"\n"),
+            "m.toml:2: node: expected at most 54 CPUs with arch = \"x86_32\", found 64");
+}
+
 TEST(MachineFileErrors, DistancesAreASquareWithTenOnItsDiagonal) {
   const std::string nodes = "\n[[node]]\nmemory = \"1G\"\n[[node]]\nmemory = \"1G\"\n";
   EXPECT_EQ(error_of("distances = [[10, 20]]" + nodes),

@@ -6,107 +6,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
-#include <mutex>
-#include <random>
 #include <thread>
 #include <vector>
+
+#include "tests/malloc/churn.hpp"
 
 namespace quire::preload {
 namespace {
 
-// A block that says whose it is, in every part of it.
-class Stamped {
- public:
-  static Stamped make(std::size_t size, unsigned char stamp) {
-    auto* const start = static_cast<unsigned char*>(std::malloc(size));
-    if (start == nullptr) std::abort();
-    std::memset(start, stamp, size);
-    return {start, size, stamp};
-  }
-  // Freed, after it was found to be as it was made.
-  void end() const {
-    for (std::size_t i = 0; i < size_; i += 1 + size_ / 64)
-      if (start_[i] != stamp_) std::abort();
-    if (size_ != 0 && start_[size_ - 1] != stamp_) std::abort();
-    std::free(start_);
-  }
-  void resize(std::size_t size) {
-    auto* const moved = static_cast<unsigned char*>(std::realloc(start_, size));
-    if (moved == nullptr) std::abort();
-    if (size > size_) std::memset(moved + size_, stamp_, size - size_);
-    start_ = moved;
-    size_ = size;
-  }
-
- private:
-  Stamped(unsigned char* start, std::size_t size, unsigned char stamp)
-      : start_(start), size_(size), stamp_(stamp) {}
-
-  unsigned char* start_;
-  std::size_t size_;
-  unsigned char stamp_;
+struct OfTheProcess {
+  static void* allocate(std::size_t size) { return std::malloc(size); }
+  static void* resize(void* block, std::size_t size) { return std::realloc(block, size); }
+  static void free(void* block) { std::free(block); }
 };
-
-// Mostly small, now and then up to several MiB.
-std::size_t random_size(std::mt19937& random) {
-  const unsigned bits = random() % 100 < 97 ? 4 + random() % 9 : 13 + random() % 10;
-  return 1 + random() % (std::size_t{1} << bits);
-}
-
-// Blocks that any thread may take and end.
-class Exchange {
- public:
-  void put(const Stamped& block) {
-    const std::lock_guard guard(mutex_);
-    blocks_.push_back(block);
-  }
-  void end_some(std::size_t most) {
-    std::vector<Stamped> taken;
-    {
-      const std::lock_guard guard(mutex_);
-      const std::size_t count = std::min(most, blocks_.size());
-      taken.assign(blocks_.end() - static_cast<std::ptrdiff_t>(count), blocks_.end());
-      blocks_.erase(blocks_.end() - static_cast<std::ptrdiff_t>(count), blocks_.end());
-    }
-    for (const Stamped& block : taken) block.end();
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<Stamped> blocks_;
-};
-
-struct Steps {
-  unsigned count;
-};
-void churn(unsigned seed, Steps steps, Exchange& exchange) {
-  std::mt19937 random(seed);
-  std::vector<Stamped> own;
-  for (unsigned step = 0; step < steps.count; ++step) {
-    const unsigned what = random() % 100;
-    if (own.size() < 50 || what < 40) {
-      own.push_back(Stamped::make(random_size(random), static_cast<unsigned char>(random())));
-      continue;
-    }
-    Stamped& chosen = own[random() % own.size()];
-    if (what < 50) {
-      chosen.resize(random_size(random));
-      continue;
-    }
-    if (what < 70)
-      exchange.put(chosen);
-    else
-      chosen.end();
-    chosen = own.back();
-    own.pop_back();
-    if (what < 60) exchange.end_some(4);
-  }
-  for (const Stamped& block : own) exchange.put(block);
-}
+using Stamped = StampedOf<OfTheProcess>;
+using Exchange = ExchangeOf<OfTheProcess>;
 
 TEST(MallocThreads, BlocksKeepTheirContentOnTheirWayBetweenThreads) {
   const unsigned seed = 20250101;

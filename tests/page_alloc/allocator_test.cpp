@@ -245,6 +245,33 @@ void use_pages(TestMachine& machine) {
   for (Page* page : pages) machine.free(page, 0);
 }
 
+// What a machine gives after pages were freed, one by one or in one go; also such as someone else
+// holds too, and more than a set has room for.
+std::vector<std::uint64_t> given_after_freeing(bool in_one_go) {
+  TestMachine one(Shape::one_zone({64, 1}));
+  for (const std::size_t count : {6, 1, 2000}) {
+    std::vector<Page*> pages;
+    for (std::size_t i = 0; i < count; ++i)
+      pages.push_back(one.alloc(i % 3 == 0 ? Gfp::kKernel : Gfp::kHighUserMovable, 0));
+    if (count == 6) ++pages[2]->references;
+    if (in_one_go) {
+      one.pages().free_pages(pages);
+    } else {
+      for (Page* page : pages) one.free(page, 0);
+    }
+    if (count == 6) one.free(pages[2], 0);
+    EXPECT_TRUE(audited(one.machine));
+  }
+  one.pages().free_pages({});
+  std::vector<std::uint64_t> given;
+  for (unsigned i = 0; i < 3000; ++i) given.push_back(one.pfn(one.alloc(Gfp::kKernel, 0)));
+  return given;
+}
+
+TEST(AllocatorOnNodes, PagesAreFreedInOneGoAsOneByOne) {
+  EXPECT_EQ(given_after_freeing(true), given_after_freeing(false));
+}
+
 // The same pages as one by one, in the same order.
 TEST(AllocatorOnNodes, WhatACpuHasAtHandComesInOneGoOrNotAtAll) {
   TestMachine one(Shape::one_zone({64, 1}));

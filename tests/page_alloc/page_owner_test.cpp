@@ -118,6 +118,61 @@ TEST_F(Owners, TheReportOfABadPageTellsWhoHadIt) {
   EXPECT_TRUE(machine_.logged("CPU: 0 PID: 42 Comm: a-name-that-is-"));
 }
 
+// What the audit says once a record was changed.
+class OwnersAudited : public Owners {
+ protected:
+  void TearDown() override { Arch::current()->task = &Arch::current()->idle_task; }
+  PageOwners& owners() { return machine_.pages().debug().owners(); }
+  [[nodiscard]] PageIndex index_of(const Page* page) {
+    return machine_.machine.map().index_of(*page);
+  }
+  [[nodiscard]] std::string finding() {
+    StringSink report;
+    EXPECT_FALSE(machine_.machine.audit(report).has_value());
+    return report.text;
+  }
+};
+
+TEST_F(OwnersAudited, ABlockInUseThatNobodyHasIsFound) {
+  Page* const page = machine_.alloc(Gfp::kKernel, 2);
+  EXPECT_TRUE(audited(machine_.machine));
+  owners().note_freed(index_of(page), nullptr);
+  EXPECT_NE(finding().find("is in use, but page_owner knows of nobody"), std::string::npos);
+}
+
+TEST_F(OwnersAudited, ASlabThatNobodyHasIsFound) {
+  void* const object = machine_.machine.kmalloc().alloc(64, Gfp::kKernel);
+  const MemoryMap& map = machine_.machine.map();
+  EXPECT_TRUE(audited(machine_.machine));
+  owners().note_freed(map.frames().index_at(object), nullptr);
+  EXPECT_NE(finding().find("is in use, but page_owner knows of nobody"), std::string::npos);
+}
+
+TEST_F(OwnersAudited, AFreePageThatSomebodyHasIsFound) {
+  Page* const kept = machine_.alloc(Gfp::kKernel, 0);
+  Page* const listed = machine_.alloc(Gfp::kKernel, 5);
+  machine_.free(kept, 0);
+  machine_.free(listed, 5);
+  AllocRequest request;
+  for (Page* const page : {kept, listed + 3}) {
+    EXPECT_TRUE(audited(machine_.machine));
+    owners().note_allocated(index_of(page), request);
+    EXPECT_NE(finding().find("is free, but page_owner says that somebody has it"),
+              std::string::npos);
+    owners().note_freed(index_of(page), nullptr);
+    machine_.pages().drain_all();
+  }
+}
+
+TEST_F(OwnersAudited, ABlockLargerThanItsOwnerAskedForIsFound) {
+  Page* const page = machine_.alloc(Gfp::kKernel, 2);
+  AllocRequest request;
+  request.order = Order{1};
+  owners().note_allocated(index_of(page), request);
+  EXPECT_NE(finding().find("as a block of order 2, but its owner asked for order 1"),
+            std::string::npos);
+}
+
 TEST(OwnersOff, ThereIsNeitherRecordNorFile) {
   TestMachine machine(Shape::one_zone({64, 1}));
   StringSink sink;

@@ -100,14 +100,18 @@ TEST_F(Trace, ALineBeginsWithTaskCpuAndTime) {
   task.pid = 107;
   task.set_name("cat");
   CpuContext cpu = machine_.machine.cpus()[0];
-  cpu.task = &task;
   cpu.cpu = cpu_id(1);
-  StringSink sink;
-  {
-    Text text(sink);
-    print_trace_prefix(text, cpu);
-  }
-  EXPECT_EQ(sink.text, "             cat-107     [001] .....     3.105776: ");
+  const auto prefix = [&cpu] {
+    StringSink sink;
+    {
+      Text text(sink);
+      print_trace_prefix(text, cpu);
+    }
+    return sink.text;
+  };
+  EXPECT_EQ(prefix(), "          <idle>-0       [001] .....     3.105776: ");
+  cpu.task = &task;
+  EXPECT_EQ(prefix(), "             cat-107     [001] .....     3.105776: ");
 }
 
 }  // namespace

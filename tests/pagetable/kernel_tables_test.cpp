@@ -1,7 +1,9 @@
 // The kernel's own tables, as boot leaves them and as they change.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "tests/boot/capture.hpp"
@@ -186,6 +188,78 @@ TEST(KernelTables, OnlyTheImageIsMappedAtItsAddress) {
   EXPECT_FALSE(tables.walk(text + mib(56)).has_value());
   EXPECT_EQ(tables.walk(text + mib(16))->frame, Pfn{0x1000});
   EXPECT_EQ(tables.walk(text + mib(54))->frame, Pfn{0x3600});
+}
+
+// Of each page of the image: whether it can be written and executed, as "w-", "-x", ...
+std::map<std::string, std::string> rights_of_image(Machine& machine) {
+  const KernelTables& kernel = machine.kernel_tables();
+  std::map<std::string, std::string> pages;
+  std::string before;
+  for (VirtAddr at = kernel.space().kernel_text.start + mib(16);; at += kPageSize) {
+    const auto page = kernel.tables().walk(at);
+    std::string rights = "none";
+    if (page.has_value()) {
+      rights = any(page->prot & Prot::kWrite) ? "w" : "-";
+      rights += any(page->prot & Prot::kNoExecute) ? "-" : "x";
+    }
+    char offset[16];
+    std::snprintf(offset, sizeof offset, "%lx", (at - kernel.space().kernel_text.start).raw());
+    if (rights != before) pages[offset] = rights;
+    before = rights;
+    if (!page.has_value() || pages.size() > 20) return pages;
+  }
+}
+
+TEST(KernelTables, CodeIsReadOnlyAndTheRestOfTheImageNotExecutable) {
+  for (const ArchProfile arch : {ArchProfile::kX86_64, ArchProfile::kX86_64La57}) {
+    MachineBuilder builder;
+    builder.ram(0, 0x4000'0000).cpu_on(0);
+    builder.spec.arch = arch;
+    builder.kernel(bytes(0x100'0000, 0x1e0'1ef2), "Kernel code");
+    builder.kernel(bytes(0x1e0'2000, 0x200'0000), "", true);
+    builder.kernel(bytes(0x200'0000, 0x282'7000), "Kernel rodata");
+    builder.kernel(bytes(0x2a0'0000, 0x2c4'5e00), "Kernel data");
+    builder.kernel(bytes(0x32b'1000, 0x380'0000), "Kernel bss");
+    ASSERT_TRUE(builder.boot().has_value());
+    SimHost host{SimOptions{}};
+    Machine machine(host);
+    ASSERT_TRUE(machine.boot(builder.spec).has_value());
+    EXPECT_EQ(rights_of_image(machine),
+              (std::map<std::string, std::string>{{"1000000", "-x"},
+                                                  {"1e02000", "w-"},
+                                                  {"2000000", "--"},
+                                                  {"2827000", "w-"},
+                                                  {"3800000", "none"}}));
+    const PageTables& tables = machine.kernel_tables().tables();
+    const VirtAddr text = machine.kernel_tables().space().kernel_text.start;
+    EXPECT_EQ(tables.walk(text + mib(16))->size, PageLevel::kPmd) << "large where it can be";
+    const auto direct = tables.walk(machine.kernel_tables().space().page_offset() + mib(16));
+    EXPECT_EQ(direct->prot & (Prot::kWrite | Prot::kNoExecute), Prot::kWrite | Prot::kNoExecute);
+    EXPECT_TRUE(audited(machine));
+  }
+}
+
+TEST(KernelTables, With32BitsTheImageIsProtectedInTheDirectMap) {
+  MachineBuilder builder;
+  builder.ram(0, 0x8000'0000).ram(0x1'0000'0000, 0x1'4000'0000).cpu_on(0);
+  builder.spec.arch = ArchProfile::kX86_32;
+  builder.kernel(bytes(0x100'0000, 0x180'1000), "Kernel code");
+  builder.kernel(bytes(0x1a0'0000, 0x1b0'0000), "Kernel rodata");
+  ASSERT_TRUE(builder.boot().has_value());
+  SimHost host{SimOptions{}};
+  Machine machine(host);
+  ASSERT_TRUE(machine.boot(builder.spec).has_value());
+  const PageTables& tables = machine.kernel_tables().tables();
+  const VirtAddr start = machine.kernel_tables().space().page_offset();
+  const auto rights = [&](std::uint64_t at) {
+    return tables.walk(start + Bytes{at})->prot & (Prot::kWrite | Prot::kNoExecute);
+  };
+  EXPECT_EQ(rights(0x100'0000), Prot::kNone);
+  EXPECT_EQ(rights(0x180'0000), Prot::kNone);
+  EXPECT_EQ(rights(0x180'1000), Prot::kWrite | Prot::kNoExecute);
+  EXPECT_EQ(rights(0x1a0'0000), Prot::kNoExecute);
+  EXPECT_EQ(rights(0x1b0'0000), Prot::kWrite | Prot::kNoExecute);
+  EXPECT_TRUE(audited(machine));
 }
 
 // Later the recorded kernel has split some pages, each of 2 MiB into pages of 4 KiB.

@@ -232,6 +232,46 @@ TEST_P(PageTablesOf, TablesThatMapNothingAreFreedOnRequest) {
   EXPECT_TRUE(process.counts_agree());
 }
 
+// The frame of the freed table is the next that anybody gets.
+TEST_P(PageTablesOf, AFreedTableIsNotWrittenToAgain) {
+  TablesOnMachine process(GetParam(), true);
+  PageTables& tables = process.tables;
+  Page* const page = process.machine.alloc(Gfp::kKernel, 0);
+  const VirtAddr where{0x4000'5000};
+  const VirtRange around = at(0x4000'0000, gib(1));
+  ASSERT_TRUE(tables.map_pages(where, {&page, 1}, Prot::kUserShared).has_value());
+  const PageIndex freed = tables.find_slot(where).page;
+  ASSERT_TRUE(tables.unmap(around).has_value());
+  tables.free_empty_tables(around);
+  Page* const other = process.machine.alloc(Gfp::kKernel, 0);
+  EXPECT_EQ(process.machine.machine.map().index_of(*other), freed);
+  ASSERT_TRUE(tables.map_pages(where, {&page, 1}, Prot::kUserShared).has_value());
+  EXPECT_EQ(process.pages().size(), 1u);
+  EXPECT_TRUE(process.counts_agree());
+}
+
+TEST_P(PageTablesOf, WhatBecameOneLargePageIsClearedAsSuch) {
+  ASSERT_TRUE(map(at(base(), Bytes{large()}), 0).has_value());
+  ASSERT_TRUE(on.tables.collapse(VirtAddr{base()}, PageLevel::kPmd).has_value());
+  ASSERT_TRUE(on.tables.clear(at(base(), Bytes{large()})).has_value());
+  EXPECT_TRUE(on.pages().empty());
+  EXPECT_TRUE(on.counts_agree());
+}
+
+TEST(RecentTables, ATableIsFoundForItsRegionUntilAllAreForgotten) {
+  RecentTables recent;
+  EXPECT_EQ(recent.find(0), PageIndex::kNone);
+  recent.note(5, PageIndex{77});
+  recent.note(6, PageIndex{78});
+  EXPECT_EQ(recent.find(5), PageIndex{77});
+  EXPECT_EQ(recent.find(6), PageIndex{78});
+  for (const std::uint64_t other : {std::uint64_t{5} << 8, std::uint64_t{5} | 1 << 8,
+                                    std::uint64_t{5} | std::uint64_t{1} << 35})
+    EXPECT_EQ(recent.find(other), PageIndex::kNone) << other;
+  recent.forget();
+  EXPECT_EQ(recent.find(5), PageIndex::kNone);
+}
+
 TEST_P(PageTablesOf, LeavesAreCountedBySizeInTheRangeThatIsCounted) {
   on.counts.range = at(base(), gib(1));
   ASSERT_TRUE(map(at(base(), Bytes{4 * large()}), 0, PageLevel::kPmd).has_value());
@@ -302,6 +342,15 @@ TEST_P(PageTablesOf, AProcessSharesTheKernelsHalf) {
   user.share(on.tables, VirtAddr{base()});
   ASSERT_TRUE(map(at(base() + 0x4000, Bytes{0x1000}), 0x654).has_value());
   EXPECT_EQ(user.walk(VirtAddr{base() + 0x4000})->frame, Pfn{0x654});
+  // Whose tables they are may change by the kernel's doing alone.
+  ASSERT_TRUE(user.clear(at(base() + 0x4000, Bytes{0x1000})).has_value());
+  const Bytes reach = on.tables.format().at(PageLevel::kPmd).size();
+  ASSERT_TRUE(on.tables.clear(at(base(), reach)).has_value());
+  on.tables.free_empty_tables(at(base(), reach));
+  ASSERT_TRUE(map(at(base(), reach), 0x200, PageLevel::kPmd).has_value());
+  ASSERT_TRUE(user.clear(at(base(), reach)).has_value());
+  EXPECT_TRUE(on.pages().empty());
+  ASSERT_TRUE(map(at(base(), Bytes{0x1000}), 0x321).has_value());
   user.destroy();
   EXPECT_EQ(on.tables.walk(VirtAddr{base()})->frame, Pfn{0x321});
 }

@@ -92,6 +92,28 @@ TEST_F(PercpuTest, TheAuditFindsAFrameThatIsLostOrSomebodyElses) {
   EXPECT_FALSE(audited(test.machine));
 }
 
+// Frames whose books are apart from those of the machine's per-CPU area.
+TEST_F(PercpuTest, TheAuditFindsPagesWithoutFramesAndFramesWithoutPages) {
+  Arena arena(test.host);
+  PercpuFrames frames(test.pages(), test.machine.nodes());
+  ASSERT_TRUE(frames.init(arena).has_value());
+  const auto finding = [&frames] {
+    StringSink sink;
+    {
+      Text text(sink);
+      if (frames.audit(text).has_value()) return std::string();
+    }
+    return sink.text;
+  };
+  EXPECT_EQ(finding(), "");
+  ASSERT_TRUE(frames.populate({PercpuPage{9}, false}).has_value());
+  EXPECT_EQ(finding(), "per-CPU page 9 of CPU 0 is not there, but has a frame\n");
+  frames.depopulate(PercpuPage{9});
+  EXPECT_EQ(finding(), "");
+  take_until_more();
+  EXPECT_EQ(finding(), "per-CPU page 0 of CPU 0 is there, but has no frame\n");
+}
+
 // QUIRE_SEED=n replays a run.
 TEST(PercpuModel, PiecesNeverOverlapAreZeroAtFirstAndKeepWhatIsWritten) {
   struct Piece {

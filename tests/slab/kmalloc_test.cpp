@@ -92,7 +92,8 @@ TEST(Kmalloc, NoBytesGiveAPointerThatMayBeFreed) {
 TEST(Kmalloc, MoreThanTheLargestBlockIsRefused) {
   SlabMachine m;
   EXPECT_NE(m.machine.kmalloc().alloc(4 << 20, Gfp::kKernel), nullptr);
-  EXPECT_EQ(m.machine.kmalloc().alloc((4 << 20) + 1, Gfp::kKernel | Gfp::kNoWarn), nullptr);
+  for (const std::size_t size : {std::size_t{4 << 20} + 1, ~std::size_t{0}})
+    EXPECT_EQ(m.machine.kmalloc().alloc(size, Gfp::kKernel | Gfp::kNoWarn), nullptr);
 }
 
 TEST(Kmalloc, LargeMemoryComesInPagesThatCountAsSlabs) {

@@ -285,7 +285,7 @@ TEST_F(DamagedVmaTree, WhatIsWrongWithANodeIsTold) {
   expect(inner().leaf, true, "leaves are not equally deep");
   expect(leaf().parent, nullptr, "a node has another parent");
   expect(leaf().gaps[0], Bytes{}, "a leaf has another gap than there is");
-  expect(inner().ends[1], inner().ends[0], "a node ends elsewhere than its parent says");
+  expect(inner().keys[1].end, inner().keys[0].end, "a node ends elsewhere than its parent says");
   const char* const gap = "a node has another longest gap than its parent says";
   expect(inner().gaps[0], Bytes{}, gap);
   expect(inner().gaps[0], kPageSize * 2, gap);
@@ -294,7 +294,7 @@ TEST_F(DamagedVmaTree, WhatIsWrongWithANodeIsTold) {
 TEST_F(DamagedVmaTree, AnotherEndThanFindThinksIsTold) {
   std::vector<VirtAddr*> ends = {&tree.last()->range.end};
   for (VmaNode* node = tree.last()->leaf; node != nullptr; node = node->parent)
-    ends.push_back(&node->ends[node->count - 1]);
+    ends.push_back(&node->keys[node->count - 1].end);
   for (VirtAddr* const end : ends) *end += kPageSize;
   EXPECT_STREQ(tree.fault(), "the end is elsewhere");
   for (VirtAddr* const end : ends) *end -= kPageSize;

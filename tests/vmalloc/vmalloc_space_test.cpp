@@ -60,6 +60,8 @@ TEST(Vmalloc, NothingAndTooMuchAreRefused) {
   EXPECT_TRUE(on.machine.logged("vmalloc error: size 1125899906842624, exceeds total pages, "
                                 "mode:0xcc0(GFP_KERNEL), nodemask=(null)"));
   EXPECT_EQ(on.space.vmalloc(Bytes{~std::uint64_t{0}}), VirtAddr{});
+  EXPECT_TRUE(on.machine.logged("vmalloc error: size 18446744073709551615, exceeds total pages, "
+                                "mode:0xcc0(GFP_KERNEL), nodemask=(null)"));
 }
 
 TEST(Vmalloc, WithoutEnoughPagesNothingIsTaken) {

@@ -18,6 +18,8 @@ Parsed<Json> parse_json(std::string_view text, std::string_view file) {
     const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
     const auto line = static_cast<std::size_t>(std::count(text.begin(), end, '\n')) + 1;
     return std::unexpected(ParseError{std::string(file), line, "", "expected JSON, found none"});
+  } catch (const Json::out_of_range&) {
+    return std::unexpected(ParseError{std::string(file), 0, "", "expected numbers below 10^308"});
   }
 }
 

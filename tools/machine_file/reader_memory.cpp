@@ -189,6 +189,14 @@ void read_cpus(const TomlTable& root, const std::vector<TomlTable>& nodes, Machi
   }
 }
 
+void check_cpu_count(const TomlTable& root, const MachineFile& machine) {
+  const std::size_t count = machine.cpu_nodes.size();
+  if (machine.arch != ArchProfile::kX86_32 || count <= kMaxCpus32) return;
+  root.report(root.has("cpus") ? "cpus" : "node",
+              fmt::format("expected at most {} CPUs with arch = \"x86_32\", found {}", kMaxCpus32,
+                          count));
+}
+
 // One row of the distances; reports and returns false when it is none.
 bool read_distance_row(const TomlTable& root, const toml::array& rows, std::size_t row,
                        MachineFile& machine) {
@@ -241,6 +249,7 @@ void read_memory(const TomlTable& root, MachineFile& machine) {
   for (const TomlTable& node : nodes) node.allow_only({"memory", "cpus"});
   read_layout(root, nodes, machine);
   read_cpus(root, nodes, machine);
+  check_cpu_count(root, machine);
   if (!root.problems().any()) read_distances(root, nodes.size(), machine);
 }
 

@@ -172,7 +172,8 @@ Comparison replay(const BuddyLog& log, const machine_file::MachineFile& file, Tr
   return comparison;
 }
 
-std::expected<Comparison, std::string> check_buddy_log(const std::filesystem::path& path) {
+std::expected<Comparison, std::string> check_buddy_log(const std::filesystem::path& path,
+                                                       TraceSink* sink) {
   const auto text = read_packed(path);
   if (!text) return std::unexpected(text.error());
   const auto log = parse_buddy_log(*text);
@@ -180,10 +181,10 @@ std::expected<Comparison, std::string> check_buddy_log(const std::filesystem::pa
   const auto machine = machine_file::from_capture(beside(path, ".machine.json"));
   if (!machine) return std::unexpected(machine.error().text());
   const auto trace_path = beside(path, ".trace.gz");
-  if (!std::filesystem::exists(trace_path)) return replay(*log, *machine);
+  if (!std::filesystem::exists(trace_path)) return replay(*log, *machine, sink);
   const auto trace = read_packed(trace_path);
   if (!trace) return std::unexpected(trace.error());
-  Traced traced;
+  Traced traced(sink);
   Comparison comparison = replay(*log, *machine, &traced);
   traced.compare_with(*trace, comparison);
   return comparison;

@@ -21,6 +21,7 @@ Comparison replay(const BuddyLog& log, const machine_file::MachineFile& file,
 
 // NAME.log.gz (or NAME.log), with NAME.machine.json beside it. With NAME.trace.gz there too, each
 // event of the replay is compared.
-std::expected<Comparison, std::string> check_buddy_log(const std::filesystem::path& path);
+std::expected<Comparison, std::string> check_buddy_log(const std::filesystem::path& path,
+                                                       TraceSink* sink = nullptr);
 
 }  // namespace quire::oracle

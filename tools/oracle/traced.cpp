@@ -30,6 +30,7 @@ void Traced::event(const TraceEvent& event) {
     print(text, event);
   }
   lines_.push_back(std::move(sink.line));
+  if (next_ != nullptr) next_->event(event);
 }
 
 void Traced::compare_with(std::string_view linux, Comparison& comparison) const {

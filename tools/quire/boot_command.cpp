@@ -4,9 +4,11 @@
 
 #include <cstring>
 #include <iostream>
+#include <optional>
 #include <vector>
 
 #include "tools/quire/fail.hpp"
+#include "tools/quire/trace_writer.hpp"
 #include "tools/quire/tree_writer.hpp"
 
 namespace quire::tools {
@@ -15,6 +17,7 @@ namespace {
 struct BootOptions {
   std::string machine;
   std::string tree;
+  std::string trace;
   std::vector<std::string> settings;
   std::uint64_t seed = 0;
   bool quiet = false;
@@ -40,15 +43,7 @@ void print_file(oracle::BootedMachine& machine, std::string_view path) {
   std::cout << "\n# " << path << '\n' << *text;
 }
 
-void run_boot(const BootOptions& options) {
-  const auto file = machine_file::read(options.machine);
-  if (!file) fail(file.error().text());
-  SimOptions host;
-  host.seed = options.seed;
-  if (!options.quiet) host.log = &std::cout;
-  const auto booted = oracle::BootedMachine::boot(*file, host);
-  if (!booted) fail(fmt::format("{}: {}", options.machine, booted.error()));
-  oracle::BootedMachine& machine = **booted;
+void use(oracle::BootedMachine& machine, const BootOptions& options) {
   for (const std::string& setting : options.settings) apply(machine, setting);
   if (!options.quiet) {
     print_file(machine, "proc/zoneinfo");
@@ -58,6 +53,21 @@ void run_boot(const BootOptions& options) {
   if (!std::cout) fail("what was printed could not be written");
   if (options.tree.empty()) return;
   if (const auto written = write_tree(machine, options.tree); !written) fail(written.error());
+}
+
+void run_boot(const BootOptions& options) {
+  const auto file = machine_file::read(options.machine);
+  if (!file) fail(file.error().text());
+  SimOptions host;
+  host.seed = options.seed;
+  if (!options.quiet) host.log = &std::cout;
+  const auto booted = oracle::BootedMachine::boot(*file, host);
+  if (!booted) fail(fmt::format("{}: {}", options.machine, booted.error()));
+  oracle::BootedMachine& machine = **booted;
+  std::optional<TraceWriter> trace;
+  if (!options.trace.empty()) machine.machine().pages().listen(&trace.emplace(options.trace));
+  use(machine, options);
+  if (trace) trace->finish();
 }
 
 }  // namespace
@@ -73,6 +83,9 @@ void add_boot_command(CLI::App& app) {
                       "write a tunable once booted: NAME=VALUE, such as vm.min_free_kbytes=65536, "
                       "or a file's path instead of NAME; in order, as often as wanted")
       ->allow_extra_args(false);
+  command->add_option("--trace", options->trace,
+                      "write what the page allocator does once booted, as ftrace has it; - is "
+                      "standard output");
   command->add_option("--seed", options->seed, "of what the simulated host decides by chance")
       ->capture_default_str();
   command->add_flag("-q,--quiet", options->quiet, "print nothing but errors");

@@ -10,6 +10,7 @@
 #include "tools/oracle/machine_oracle.hpp"
 #include "tools/oracle/rules.hpp"
 #include "tools/quire/fail.hpp"
+#include "tools/quire/trace_writer.hpp"
 
 namespace quire::tools {
 namespace {
@@ -18,6 +19,7 @@ constexpr std::size_t kShown = 20;
 
 struct OracleOptions {
   std::string path;
+  std::string trace;
   bool verbose = false;
 };
 
@@ -85,7 +87,11 @@ void run_machine(const OracleOptions& options) {
 }
 
 void run_buddy(const OracleOptions& options) {
-  report(oracle::check_buddy_log(options.path), options.verbose);
+  if (options.trace.empty()) return report(oracle::check_buddy_log(options.path), options.verbose);
+  TraceWriter trace(options.trace);
+  const auto comparison = oracle::check_buddy_log(options.path, &trace);
+  trace.finish();
+  report(comparison, options.verbose);
 }
 
 }  // namespace
@@ -105,6 +111,8 @@ void add_oracle_command(CLI::App& app) {
       "buddy", "Replay a recorded sequence of allocations from its recorded start state");
   buddy->add_option("log", options->path, "NAME.log.gz, with NAME.machine.json beside it")
       ->required();
+  buddy->add_option("--trace", options->trace,
+                    "write the events of the replay here as ftrace has them; - is standard output");
   buddy->callback([options] { run_buddy(*options); });
 
   for (CLI::App* command : {machine, buddy})

@@ -1,0 +1,81 @@
+// An open file: a mapping, what its opener may do, and how it is being read.
+//
+// Ownership  Counted: each VMA that maps it and each opener has a reference. The last one to go
+//            tells the owner, whose the object is.
+// Locking    The count is atomic. Read-ahead state is a hint: two readers of one File may spoil it
+//            for each other, as in Linux.
+#pragma once
+
+#include <atomic>
+#include <string_view>
+
+#include "base/base.hpp"
+#include "filemap/mapping.hpp"
+
+namespace quire {
+
+class File;
+
+class FileOwner {
+ public:
+  // Nobody has `file` open any more.
+  virtual void release(File& file) = 0;
+
+ protected:
+  ~FileOwner() = default;
+};
+
+// How the window of pages that are read ahead lies (struct file_ra_state). All in pages.
+struct ReadAhead {
+  static constexpr std::uint32_t kDefault = 32;  // read_ahead_kb is 128
+
+  std::uint64_t start = 0;
+  std::uint32_t size = 0;
+  std::uint32_t async_size = 0;   // so many before the end of the window the next is begun
+  std::uint32_t most = kDefault;  // the largest window; 0: no read-ahead
+  std::uint32_t mmap_miss = 0;    // faults that found nothing, less those that did
+  std::int64_t previous = -1;     // byte behind the last one that was read
+};
+
+// What a reader has said of its ways (POSIX_FADV_*), or a mapping's owner (MADV_*).
+enum class ReadAdvice : std::uint8_t { kNormal, kRandom, kSequential, kWillNeed, kDontNeed };
+
+class File {
+ public:
+  struct Mode {
+    bool read = true;
+    bool write = true;
+  };
+  // `path` stays where it is while the file lives. `owner` may be null.
+  File(Mapping& mapping, Mode mode, std::string_view path, FileOwner* owner)
+      : errors_seen(mapping.errors().sample()),
+        mapping_(mapping),
+        mode_(mode),
+        path_(path),
+        owner_(owner) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  [[nodiscard]] Mapping& mapping() const { return mapping_; }
+  [[nodiscard]] Mode mode() const { return mode_; }
+  [[nodiscard]] std::string_view path() const { return path_; }
+
+  void get() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void put() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1 && owner_ != nullptr)
+      owner_->release(*this);
+  }
+
+  ReadAhead ahead;
+  ReadAdvice advice = ReadAdvice::kNormal;  // normal, random or sequential
+  ErrSeq::Seen errors_seen;
+
+ private:
+  Mapping& mapping_;
+  const Mode mode_;
+  const std::string_view path_;
+  FileOwner* const owner_;
+  std::atomic<std::uint32_t> references_ = 1;
+};
+
+}  // namespace quire

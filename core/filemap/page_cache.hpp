@@ -1,0 +1,196 @@
+// The page cache: files read and written through pages in memory.
+//
+//   read    pages that are there are copied; those that are not are read, with more ahead
+//   write   into pages, which are dirty then; written back by fsync, by the writer who finds too
+//           many dirty, and by whoever calls write_back()
+//   fault   a page for a page table
+//
+// Units       Offsets and lengths in bytes, indices and counts in pages.
+// Ownership   find(), fault_in() and the like give a reference that Lru::put() drops.
+// Locking     Callers run on a CPU of the machine, with no spinlock held, and may sleep.
+//             Mapping::content is taken inside. set_dirty() may come with a PTE lock held.
+// Errors      kIo where the disk failed: read() and fault_in() say so when they needed the page, a
+//             failed write is kept and told once to each opener by fsync() (ErrSeq). kNoMemory.
+//             kFault from fault_in(): behind the end of the file (SIGBUS).
+// Source      Documentation/admin-guide/sysctl/vm.rst (dirty_*), block/queue-sysfs.rst
+//             (read_ahead_kb), posix_fadvise(2); /proc/vmstat.
+#pragma once
+
+#include <atomic>
+#include <span>
+
+#include "base/base.hpp"
+#include "filemap/file.hpp"
+#include "filemap/mapping.hpp"
+#include "filemap/page_lock.hpp"
+#include "lru/lru.hpp"
+#include "slab/slab.hpp"
+
+namespace quire {
+
+// How many pages may be dirty: so many, and so many before write-back begins.
+struct DirtyLimits {
+  PageCount threshold;
+  PageCount background;
+};
+
+// What the cache asks of floors above it.
+class DirtyPolicy {
+ public:
+  virtual DirtyLimits limits() = 0;
+  // More than `background` are dirty: have them written (PageCache::write_back_all).
+  virtual void wake_flusher() {}
+
+ protected:
+  ~DirtyPolicy() = default;
+};
+
+// Where in a file bytes lie, and whereto or wherefrom they go.
+struct ReadRequest {
+  Bytes offset;
+  std::span<std::byte> to;
+};
+struct WriteRequest {
+  Bytes offset;
+  std::span<const std::byte> from;
+};
+
+class PageCache {
+ public:
+  struct Parts {
+    MemoryMap& map;
+    Nodes& nodes;
+    PageAllocator& pages;
+    Lru& lru;
+    DirtyPolicy& dirty;
+  };
+  explicit PageCache(const Parts& parts) : parts_(parts), array_(parts.map.array()) {}
+  PageCache(const PageCache&) = delete;
+  PageCache& operator=(const PageCache&) = delete;
+
+  // The cache of tree nodes that Mappings are made with. Errors: kNoMemory.
+  static Result<KmemCache*> make_node_cache(SlabCaches& caches);
+
+  // A mapping takes part in write_back_all() and drop_caches() between the two. evict(): nobody
+  // uses it any more; its pages go, dirty or not.
+  void open(Mapping& mapping);
+  void evict(Mapping& mapping);
+
+  // Pages ---------------------------------------------------------------------------------------
+  [[nodiscard]] Page* find(Mapping& mapping, std::uint64_t index) {
+    return mapping.find(array_, index);
+  }
+  // `page` is locked, has a reference of the caller's and belongs to nobody. Errors: kExists.
+  Result<void> add(Mapping& mapping, Page& page, std::uint64_t index);
+  // `page` is locked, and in no page table.
+  void remove(Mapping& mapping, Page& page);
+
+  struct Faulted {
+    Page* page;  // locked, uptodate and with a reference
+    bool major;  // it was not in memory
+  };
+  // The page that a fault wants; counts nothing. `advice` is that of the VMA.
+  Result<Faulted> fault_in(File& file, std::uint64_t index, ReadAdvice advice = ReadAdvice::kNormal);
+  // For fault-around: the next page from `index` to `last` that can be mapped without waiting,
+  // locked and with a reference; null: none.
+  [[nodiscard]] Page* next_mappable(Mapping& mapping, std::uint64_t index, std::uint64_t last);
+
+  // Bytes ---------------------------------------------------------------------------------------
+  struct Want {  // pages of a file
+    std::uint64_t index;
+    std::uint64_t count;
+  };
+  // How many were read, fewer at the end of the file or before an error.
+  Result<Bytes> read(File& file, const ReadRequest& request);
+  Result<Bytes> write(File& file, const WriteRequest& request);
+  Result<void> truncate(Mapping& mapping, Bytes size);
+  // posix_fadvise. A count of 0 is to the end.
+  void advise(File& file, ReadAdvice advice, const Want& want);
+
+  // Dirt ----------------------------------------------------------------------------------------
+  // Its content has changed: `page` is locked, or mapped under the PTE lock that is held. Whether
+  // it was clean.
+  bool set_dirty(Page& page);
+  // Slows a writer down when too many pages are dirty: by having it write some.
+  void balance_dirty(Mapping& mapping);
+  // Writes up to `most` dirty pages and does not wait for them; returns how many it began.
+  std::uint64_t write_back(Mapping& mapping, PageCount most);
+  std::uint64_t write_back_all(PageCount most);
+  // All that was dirty is written. The error since the file's opener was last told.
+  Result<void> fsync(File& file);
+
+  // Clean pages that nobody uses leave: of one mapping from `first` to `last`, or of all
+  // (/proc/sys/vm/drop_caches). Returns how many.
+  std::uint64_t invalidate(Mapping& mapping, std::uint64_t first, std::uint64_t last);
+  std::uint64_t drop_caches();
+
+  // For BlockFile -------------------------------------------------------------------------------
+  [[nodiscard]] std::byte* content_of(const Page& page) const {
+    return parts_.map.content_of(page);
+  }
+  void read_done(Page& page, Result<void> result);
+  void write_done(Page& page, Result<void> result);
+
+ private:
+  struct Run;
+  friend struct Run;
+  enum class Sync : bool { kNo, kYes };
+  struct FaultWant {
+    Page* page;  // that is there; null: none
+    std::uint64_t index;
+    ReadAdvice advice;
+  };
+  static constexpr unsigned kRunPages = 32;               // of one request to a BlockFile, at most
+  static constexpr std::uint64_t kForced = 512;           // pages of one, where all are wanted
+  static constexpr unsigned kWritesBetweenLooks = 32;
+  static constexpr std::uint64_t kNoMark = ~std::uint64_t{0};
+  // Of a clean page: whoever comes to it has more read (PG_readahead, the same bit as in Linux).
+  static constexpr PageFlag kReadAheadMark = PageFlag::kReclaim;
+
+  [[nodiscard]] static Mapping* mapping_of(const Page& page) {
+    return static_cast<Mapping*>(home_of(page));
+  }
+  Page* new_page(Gfp more);
+  bool lock_in(const Mapping& mapping, Page& page);
+  void forget(Page& page) {
+    unlock_page(page);
+    parts_.lru.put(page);
+  }
+  Result<Page*> find_or_add_locked(Mapping& mapping, std::uint64_t index);
+  Result<Page*> find_or_read(File& file, const Want& want);
+  Result<Page*> bring_in(Mapping& mapping, std::uint64_t index);
+  Result<void> make_uptodate(Mapping& mapping, Page& page);
+  Result<void> read_page_locked(Mapping& mapping, Page& page);
+
+  void read_ahead_missed(File& file, const Want& want);
+  void read_ahead_marked(File& file, Page& page, const Want& want);
+  void read_ahead_for_fault(File& file, const FaultWant& want);
+  static bool continue_window(ReadAhead& ahead, std::uint64_t index);
+  bool plan_window(File& file, const Want& want);
+  bool plan_from_history(File& file, const Want& want);
+  void read_window(File& file, std::uint64_t index);
+  void read_pages(Mapping& mapping, const Want& want, std::uint64_t marked);
+
+  void account(const Page& page, NodeItem item, std::int64_t pages) const;
+  void account_pending(const Page& page, std::int64_t pages) const;
+  void account_cached(Mapping& mapping, const Page& page, std::int64_t pages) const;
+  Result<void> write_part(Mapping& mapping, const WriteRequest& part);
+  Result<Page*> page_to_write(Mapping& mapping, const WriteRequest& part);
+  void zero_tail(Mapping& mapping, Bytes from);
+  bool clear_dirty(Mapping& mapping, Page& page);
+  void begin_write(Mapping& mapping, Page& page);
+  static void mark_to_write(Mapping& mapping);
+  std::uint64_t write_marked(Mapping& mapping, PageCount most, Sync sync);
+  bool begin_one(Run& run, Page& page, Sync sync);
+  void wait_written(Mapping& mapping);
+  void take_out(Mapping& mapping, std::uint64_t first);
+  bool remove_if_unused(Mapping& mapping, Page& page);
+
+  const Parts parts_;
+  const PageArray array_;
+  RwSemaphore list_lock_;
+  Mapping* newest_ QUIRE_GUARDED_BY(list_lock_) = nullptr;
+  std::atomic<std::uint64_t> writes_ = 0;
+};
+
+}  // namespace quire
