@@ -45,7 +45,7 @@ namespace sync {  // of msync
 inline constexpr std::uint64_t kAsync = 1, kInvalidate = 2, kSync = 4;
 }  // namespace sync
 
-// Of madvise. The reference kernel is built without memory failure handling: 100 and 101 are unknown.
+// Of madvise. 100 and 101 are unknown: the reference kernel is built without memory failures.
 enum class Advice : std::uint32_t {
   kNormal = 0,
   kRandom = 1,
