@@ -1,0 +1,110 @@
+// What the recorded runs do not reach: layouts, overcommit by account, memory that runs out.
+#include "tests/process/process_machine.hpp"
+
+namespace quire {
+namespace {
+
+constexpr VirtAddr kPlace{0x100000000000};
+constexpr std::uint64_t kPrivate = map::kPrivate | map::kAnonymous;
+constexpr std::uint64_t kFixed = kPrivate | map::kFixed;
+constexpr std::uint64_t kReadWrite = prot::kRead | prot::kWrite;
+
+class Calls : public testing::Test {
+ protected:
+  ProcessMachine machine;
+  Process& process = machine.create("caller");
+  Caller caller = machine.floor->caller(process);
+  Mm& mm = *process.mm;
+
+  Result<VirtAddr> map_at(VirtAddr at, std::uint64_t pages, std::uint64_t prot = kReadWrite) {
+    return do_mmap(caller, {.address = at,
+                            .length = size_of(PageCount{pages}),
+                            .prot = prot,
+                            .flags = kFixed});
+  }
+  Result<VirtAddr> map_anywhere(Bytes length) {
+    return do_mmap(caller, {.length = length, .prot = prot::kRead, .flags = kPrivate});
+  }
+  void set(const char* name, std::uint64_t value) {
+    const std::string path = std::string("proc/sys/vm/") + name;
+    ASSERT_TRUE(machine.machine.proc().write(path, std::to_string(value)).has_value());
+  }
+};
+
+TEST_F(Calls, TheLegacyLayoutGrowsUpwardsFromItsBase) {
+  mm.layout.bottom_up = true;
+  mm.layout.mmap_base = VirtAddr{0x2aaaaaaab000};
+  EXPECT_EQ(map_anywhere(kib(8)), VirtAddr{0x2aaaaaaab000});
+  EXPECT_EQ(map_anywhere(kib(4)), VirtAddr{0x2aaaaaaad000});
+}
+
+TEST_F(Calls, WhereNothingIsFreeBelowTheBasePlacesAboveItAreTaken) {
+  mm.layout.mmap_base = VirtAddr{0x400000};
+  // A third of the address space, upwards.
+  EXPECT_EQ(map_anywhere(mib(8)), VirtAddr{0x2aaaaaaaa000}.align_up(kPageSize) + kPageSize);
+}
+
+TEST_F(Calls, WithOvercommitOffWhatIsPromisedStaysBelowTheLimit) {
+  set("overcommit_memory", 2);
+  const PageCount limit = mm.parts.rules.commit_limit();
+  EXPECT_EQ(map_at(kPlace, limit.raw()).error(), Errno::kNoMemory);
+  EXPECT_TRUE(map_at(kPlace, limit.raw() / 2).has_value());
+  const PageCount promised = mm.parts.committed.pages();
+  EXPECT_EQ(map_at(kPlace + gib(1), limit.raw() / 2).error(), Errno::kNoMemory);
+  EXPECT_EQ(mm.parts.committed.pages(), promised) << "what was refused is not promised";
+  // MAP_NORESERVE changes nothing then.
+  EXPECT_EQ(do_mmap(caller, {.address = kPlace + gib(1),
+                             .length = size_of(limit),
+                             .prot = kReadWrite,
+                             .flags = kFixed | map::kNoReserve})
+                .error(),
+            Errno::kNoMemory);
+  ASSERT_TRUE(do_munmap(caller, kPlace, size_of(limit)).has_value());
+  EXPECT_EQ(mm.parts.committed.pages(), promised - limit / 2);
+}
+
+TEST_F(Calls, AMoveThatFindsNoTableLeavesEverythingWhereItWas) {
+  ASSERT_TRUE(map_at(kPlace, 3).has_value());
+  machine.write(process, kPlace + kPageSize, "stays");
+  // Everything that the machine has is taken.
+  std::vector<Page*> taken;
+  const Gfp gfp = Gfp::kKernel | Gfp::kNoWarn;
+  while (Page* const page = machine.pages().allocate(gfp, Order{0}, NodeId{0}))
+    taken.push_back(page);
+  const PageCount total = mm.total;
+  const PageCount promised = mm.parts.committed.pages();
+  const auto moved = do_mremap(caller, {kPlace, kPageSize * 3, kPageSize * 3,
+                                        remap::kMayMove | remap::kFixed, kPlace + gib(600)});
+  for (Page* const page : taken) machine.free(page, 0);
+  EXPECT_EQ(moved.error(), Errno::kNoMemory);
+  EXPECT_EQ(mm.total, total);
+  EXPECT_EQ(mm.parts.committed.pages(), promised);
+  EXPECT_EQ(mm.vmas.at(kPlace + gib(600)), nullptr);
+  EXPECT_EQ(machine.read(process, kPlace + kPageSize, 5), "stays");
+}
+
+TEST_F(Calls, UnmappingFreesTablesThatMapNothingElse) {
+  ASSERT_TRUE(map_at(kPlace, 1024).has_value());
+  machine.touch(process, kPlace, Access::kUserWrite);
+  machine.touch(process, kPlace + mib(2), Access::kUserWrite);
+  ASSERT_TRUE(do_munmap(caller, kPlace, mib(2)).has_value());
+  EXPECT_NE(mm.tables.find_slot(kPlace).level, PageLevel::kPte);
+  EXPECT_EQ(mm.tables.find_slot(kPlace + mib(2)).level, PageLevel::kPte);
+  // A neighbour in the same table keeps it.
+  ASSERT_TRUE(do_munmap(caller, kPlace + mib(2), mib(1)).has_value());
+  EXPECT_EQ(mm.tables.find_slot(kPlace + mib(2)).level, PageLevel::kPte);
+}
+
+TEST_F(Calls, FilesCannotBeMappedUntilThereAreAny) {
+  EXPECT_EQ(do_mmap(caller, {.length = kPageSize, .prot = prot::kRead, .flags = map::kPrivate})
+                .error(),
+            Errno::kBadFile);
+  EXPECT_EQ(do_mmap(caller, {.length = kPageSize,
+                             .prot = prot::kRead,
+                             .flags = map::kShared | map::kAnonymous})
+                .error(),
+            Errno::kNotSupported);
+}
+
+}  // namespace
+}  // namespace quire
