@@ -15,6 +15,7 @@
 
 #include "base/base.hpp"
 #include "host/host.hpp"
+#include "filemap/filemap.hpp"
 #include "lru/lru.hpp"
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
@@ -64,6 +65,7 @@ struct MmParts {
   KernelTables& kernel;
   Tlb& tlb;
   Lru& lru;
+  PageCache& cache;
   const VmRules& rules;
   Committed& committed;
   KmemCache& mms;
