@@ -63,6 +63,7 @@ class ProcessFloor {
     KernelTables& kernel;
     Mmu& mmu;
     SlabCaches& slabs;
+    Kmalloc& kmalloc;
     const Sysctls& sysctls;
     MemoryFigures& figures;
     bool keep_content;

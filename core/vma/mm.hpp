@@ -71,6 +71,8 @@ struct MmParts {
   KmemCache& mms;
   KmemCache& vmas;
   KmemCache& vma_nodes;
+  KmemCache& file_nodes;  // of Mappings
+  Kmalloc& kmalloc;
   Pfn zero_page;      // what reads of untouched anonymous memory map; nobody counts its mappings
   bool keep_content;  // frames have content: pages are cleared and copied
 };
@@ -104,7 +106,7 @@ class Mm {
   // Keeps the highest values seen (VmHWM, VmPeak): before pages or VMAs go, and when shown.
   void note_peaks();
 
-  const MmParts parts;
+  const MmParts& parts;
   RwSemaphore mmap_lock;
   VmaTree vmas;
   TlbMm tlb;
