@@ -7,8 +7,7 @@ namespace {
 
 bool is_known(Advice advice) {
   const auto number = static_cast<std::uint32_t>(advice);
-  return number <= 4 || (number >= 8 && number <= 25) || advice == Advice::kHwPoison ||
-         advice == Advice::kSoftOffline;
+  return number <= 4 || (number >= 8 && number <= 25);
 }
 
 // What advice about a VMA changes of its flags; none: it is about its pages, or refused.
@@ -138,8 +137,6 @@ Result<void> do_madvise(const Caller& caller, VirtAddr start, Bytes length, Advi
   const VirtRange range{start, start + whole};
   if ((length && !whole) || range.end < range.start) return Errno::kInvalid;
   if (range.empty()) return {};
-  if (advice == Advice::kHwPoison || advice == Advice::kSoftOffline)
-    return mm.limits.sys_admin ? Errno::kNotSupported : Errno::kPermission;
   if (advice == Advice::kPopulateRead || advice == Advice::kPopulateWrite) {
     const SharedGuard guard(mm.mmap_lock);
     const bool write = advice == Advice::kPopulateWrite;

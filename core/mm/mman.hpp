@@ -45,7 +45,7 @@ namespace sync {  // of msync
 inline constexpr std::uint64_t kAsync = 1, kInvalidate = 2, kSync = 4;
 }  // namespace sync
 
-// Of madvise.
+// Of madvise. 100 and 101 are unknown: the reference kernel is built without memory failures.
 enum class Advice : std::uint32_t {
   kNormal = 0,
   kRandom = 1,
@@ -70,8 +70,6 @@ enum class Advice : std::uint32_t {
   kPopulateWrite = 23,
   kDontNeedLocked = 24,
   kCollapse = 25,
-  kHwPoison = 100,
-  kSoftOffline = 101,
 };
 
 }  // namespace quire

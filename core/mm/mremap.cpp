@@ -117,10 +117,28 @@ void take_back(const Caller& caller, const Resize& call, VmFlags flags) {
   static_cast<void>(unmap(caller, call.target, call.length));
 }
 
-// The old mapping stays, with no pages and no locks.
-void leave_empty(const Caller& caller, VirtAddr at, VirtRange moved) {
-  Vma& vma = *caller.mm.vmas.at(at);
-  vma.flags = vma.flags & ~VmFlags::kAnyLocked;
+// `part` of the VMA that it is in, as a VMA of its own.
+Result<Vma*> cut_out(const Caller& caller, VirtRange part) {
+  Vma* vma = caller.mm.vmas.at(part.start);
+  if (vma->start() < part.start) {
+    QUIRE_TRY_ASSIGN(upper, split_uncounted(caller, *vma, part.start));
+    vma = upper;
+  }
+  if (part.end < vma->end()) QUIRE_TRY(split_uncounted(caller, *vma, part.end));
+  return vma;
+}
+
+// The old mapping stays, with no pages and no locks: what was locked counts at the new place. A
+// part that no VMA can be made for keeps its lock and is counted twice.
+void leave_empty(const Caller& caller, VirtRange moved) {
+  if (caller.mm.vmas.at(moved.start)->has(VmFlags::kLocked)) {
+    if (const auto part = cut_out(caller, moved); part.has_value()) {
+      (*part)->flags &= ~VmFlags::kAnyLocked;
+    } else {
+      caller.mm.locked += whole_pages(moved.length());
+    }
+  }
+  Vma& vma = *caller.mm.vmas.at(moved.start);
   if (vma.range == moved) caller.anon_vmas.unlink(vma);
 }
 
@@ -160,7 +178,7 @@ Result<VirtAddr> move(const Caller& caller, Vma& vma, Resize& call) {
   }
   account_copy(mm, call, flags);
   if (keep) {
-    leave_empty(caller, call.old.start, call.old);
+    leave_empty(caller, call.old);
   } else {
     unmap_old(caller, call.old);
   }

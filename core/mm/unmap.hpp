@@ -16,7 +16,7 @@ Result<void> unmap(const Caller& caller, VirtAddr start, Bytes length);
 // Whether `pages` more of a locked mapping are allowed (RLIMIT_MEMLOCK). Errors: kAgain.
 Result<void> may_lock_more(const Mm& mm, VmFlags flags, PageCount pages);
 
-// Makes the pages of `range` present as their VMAs' programs would, with no lock held (mm_populate).
+// Makes the pages of `range` present as their VMAs' programs would (mm_populate). No lock is held.
 // kFault: not allowed, or no such page. kNoMemory: no page.
 enum class OnError : std::uint8_t { kStop, kGoOn };  // on to the next VMA
 Result<void> populate(const Caller& caller, VirtRange range, OnError on_error);

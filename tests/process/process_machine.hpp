@@ -11,7 +11,7 @@
 #include "mm/mm.hpp"
 #include "tests/support/test_machine.hpp"
 
-namespace quire::testing {
+namespace quire {
 
 class ProcessMachine : public TestMachine {
  public:
@@ -84,4 +84,4 @@ class ProcessMachine : public TestMachine {
   }
 };
 
-}  // namespace quire::testing
+}  // namespace quire
