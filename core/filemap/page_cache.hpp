@@ -94,7 +94,8 @@ class PageCache {
     bool major;  // it was not in memory
   };
   // The page that a fault wants; counts nothing. `advice` is that of the VMA.
-  Result<Faulted> fault_in(File& file, std::uint64_t index, ReadAdvice advice = ReadAdvice::kNormal);
+  Result<Faulted> fault_in(File& file, std::uint64_t index,
+                           ReadAdvice advice = ReadAdvice::kNormal);
   // For fault-around: the first of these pages that can be mapped without waiting, locked and with
   // a reference; null: none.
   [[nodiscard]] Page* next_mappable(Mapping& mapping, const Want& want);

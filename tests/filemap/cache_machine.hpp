@@ -66,9 +66,13 @@ struct TestFile {
   }
   ~TestFile() { machine.cache.evict(mapping); }
 
-  Result<std::vector<std::byte>> read(std::uint64_t offset, std::uint64_t length) {
-    std::vector<std::byte> bytes(length);
-    QUIRE_TRY_ASSIGN(done, machine.cache.read(file, {Bytes{offset}, bytes}));
+  struct Part {
+    std::uint64_t offset;
+    std::uint64_t length;
+  };
+  Result<std::vector<std::byte>> read(const Part& part) {
+    std::vector<std::byte> bytes(part.length);
+    QUIRE_TRY_ASSIGN(done, machine.cache.read(file, {Bytes{part.offset}, bytes}));
     bytes.resize(done.raw());
     return bytes;
   }
@@ -76,7 +80,7 @@ struct TestFile {
     return machine.cache.write(file, {Bytes{offset}, bytes});
   }
   // One byte, as a program does that looks at a page here and there.
-  bool touch(std::uint64_t page) { return read(page * kPage, 1).has_value(); }
+  bool touch(std::uint64_t page) { return read({page * kPage, 1}).has_value(); }
   [[nodiscard]] bool cached(std::uint64_t page) { return mapping.has(page); }
   // What the disk was asked to read, as "first+count" in order; forgets it.
   std::string reads() {

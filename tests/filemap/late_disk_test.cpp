@@ -19,7 +19,7 @@ TEST(LateDisk, AReaderWaitsForHisPageAndReadAheadForNobody) {
   machine.host.spawn(machine.machine.cpus()[0], "reader", [&] {
     for (std::uint64_t page = 0; page < 5; ++page) {
       const std::uint64_t start = machine.host.now_ns();
-      EXPECT_EQ(file.read(page * kPage, 1)->front(), pattern(page * kPage));
+      EXPECT_EQ(file.read({page * kPage, 1})->front(), pattern(page * kPage));
       took.push_back(machine.host.now_ns() - start);
     }
   });
@@ -129,7 +129,7 @@ TEST_P(Explored, WhatIsCutOffStaysGoneWhoeverReadsMeanwhile) {
       EXPECT_TRUE(machine.cache.truncate(file.mapping, Bytes{kSize}).has_value());
       ByteVector expected(size, value);
       expected.resize(kSize);
-      EXPECT_EQ(*file.read(0, kSize), expected) << "seed " << GetParam() << ", step " << i;
+      EXPECT_EQ(*file.read({0, kSize}), expected) << "seed " << GetParam() << ", step " << i;
     }
     done = true;
   });

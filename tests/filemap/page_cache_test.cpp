@@ -25,17 +25,17 @@ class PageCacheTest : public testing::Test {
 
 TEST_F(PageCacheTest, BytesAreReadAsTheDiskHasThem) {
   TestFile file(machine, 10 * kPage + 100);
-  const auto bytes = file.read(3 * kPage - 50, 2 * kPage);
+  const auto bytes = file.read({3 * kPage - 50, 2 * kPage});
   ASSERT_TRUE(bytes.has_value());
   for (std::size_t i = 0; i < 2 * kPage; ++i) ASSERT_EQ((*bytes)[i], pattern(3 * kPage - 50 + i));
-  EXPECT_EQ(file.read(10 * kPage, kPage)->size(), 100u) << "up to the end";
-  EXPECT_EQ(file.read(20 * kPage, 1)->size(), 0u);
+  EXPECT_EQ(file.read({10 * kPage, kPage})->size(), 100u) << "up to the end";
+  EXPECT_EQ(file.read({20 * kPage, 1})->size(), 0u);
 }
 
 TEST_F(PageCacheTest, PagesAreCountedWhileTheyAreCached) {
   {
     TestFile file(machine, 4 * kPage);
-    ASSERT_TRUE(file.read(0, 4 * kPage).has_value());
+    ASSERT_TRUE(file.read({0, 4 * kPage}).has_value());
     EXPECT_EQ(machine.count(NodeItem::kNrFilePages), 4);
     EXPECT_EQ(machine.count(NodeItem::kNrShmem), 0);
     EXPECT_EQ(machine.events(VmEvent::kPgpgin), 16u) << "in KiB";
@@ -49,7 +49,7 @@ TEST_F(PageCacheTest, PagesAreCountedWhileTheyAreCached) {
 
 TEST_F(PageCacheTest, APageReadInPiecesWasUsedOnce) {
   TestFile file(machine, 4 * kPage);
-  for (std::uint64_t at = 0; at < kPage; at += 512) ASSERT_TRUE(file.read(at, 512).has_value());
+  for (std::uint64_t at = 0; at < kPage; at += 512) ASSERT_TRUE(file.read({at, 512}).has_value());
   Page* const page = cache.find(file.mapping, 0);
   ASSERT_NE(page, nullptr);
   EXPECT_TRUE(has_flag(*page, PageFlag::kReferenced));
@@ -63,12 +63,12 @@ TEST_F(PageCacheTest, APageReadInPiecesWasUsedOnce) {
 TEST_F(PageCacheTest, AReadThatFailsIsEioAndTheNextTriesAgain) {
   TestFile file(machine, 8 * kPage);
   file.disk_file.fails = [](const SimFile::Request&) { return true; };
-  const auto failed = file.read(0, kPage);
+  const auto failed = file.read({0, kPage});
   ASSERT_FALSE(failed.has_value());
   EXPECT_EQ(failed.error(), Errno::kIo);
   EXPECT_EQ(cache.fault_in(file.file, 1).error(), Errno::kIo);
   file.disk_file.fails = nullptr;
-  EXPECT_EQ(file.read(0, 1)->front(), pattern(0));
+  EXPECT_EQ(file.read({0, 1})->front(), pattern(0));
 }
 
 TEST_F(PageCacheTest, WhatCouldBeReadBeforeAnErrorIsGiven) {
@@ -76,7 +76,7 @@ TEST_F(PageCacheTest, WhatCouldBeReadBeforeAnErrorIsGiven) {
   machine.cache.advise(file.file, ReadAdvice::kRandom, {});
   file.disk_file.fails = [](const SimFile::Request& request) { return request.first == 2; };
   ASSERT_TRUE(file.touch(0) && file.touch(1));
-  EXPECT_EQ(file.read(0, 4 * kPage)->size(), 2 * kPage);
+  EXPECT_EQ(file.read({0, 4 * kPage})->size(), 2 * kPage);
 }
 
 TEST_F(PageCacheTest, WholePagesAreWrittenWithoutBeingRead) {
@@ -88,7 +88,7 @@ TEST_F(PageCacheTest, WholePagesAreWrittenWithoutBeingRead) {
   ASSERT_TRUE(file.write(8 * kPage, filled(10, 7)).has_value());
   EXPECT_EQ(file.reads(), "") << "behind the end there is nothing to read";
   EXPECT_EQ(file.mapping.size(), Bytes{8 * kPage + 10});
-  EXPECT_EQ(file.read(4 * kPage + 15, 1)->front(), pattern(4 * kPage + 15));
+  EXPECT_EQ(file.read({4 * kPage + 15, 1})->front(), pattern(4 * kPage + 15));
 }
 
 TEST_F(PageCacheTest, AWrittenPageIsDirtyUntilItIsOnItsWayToTheDisk) {
@@ -135,7 +135,7 @@ TEST_F(PageCacheTest, AFailedWriteIsToldOnceToEachOpener) {
   EXPECT_EQ(cache.fsync(other).error(), Errno::kIo) << "as everybody who had it open";
   File late(file.mapping, {}, "file", nullptr);
   EXPECT_TRUE(cache.fsync(late).has_value()) << "who opens it later has missed nothing";
-  EXPECT_EQ(file.read(0, 1)->front(), std::byte{9}) << "the bytes stay in memory";
+  EXPECT_EQ(file.read({0, 1})->front(), std::byte{9}) << "the bytes stay in memory";
 }
 
 TEST_F(PageCacheTest, AnErrorThatNobodyWasToldIsToldToWhoOpensTheFileNext) {
@@ -200,14 +200,14 @@ TEST_F(PageCacheTest, FaultAroundFindsWhatCanBeMappedAtOnce) {
 
 TEST_F(PageCacheTest, ACutFileHasNothingBehindItsEndAlsoWhenItGrowsAgain) {
   TestFile file(machine, 8 * kPage);
-  ASSERT_TRUE(file.read(0, 8 * kPage).has_value());
+  ASSERT_TRUE(file.read({0, 8 * kPage}).has_value());
   ASSERT_TRUE(file.write(6 * kPage, filled(kPage, 9)).has_value());
   ASSERT_TRUE(cache.truncate(file.mapping, Bytes{2 * kPage + 100}).has_value());
   EXPECT_EQ(file.mapping.cached(), 3u);
   EXPECT_EQ(machine.count(NodeItem::kNrDirty), 0) << "what is cut off need not be written";
   EXPECT_EQ(file.disk_file.bytes.size(), 2 * kPage + 100);
   ASSERT_TRUE(cache.truncate(file.mapping, Bytes{4 * kPage}).has_value());
-  const auto bytes = file.read(2 * kPage, 2 * kPage);
+  const auto bytes = file.read({2 * kPage, 2 * kPage});
   EXPECT_EQ((*bytes)[99], pattern(2 * kPage + 99));
   for (std::size_t i = 100; i < 2 * kPage; ++i) ASSERT_EQ((*bytes)[i], std::byte{0});
 }
@@ -220,12 +220,12 @@ TEST_F(PageCacheTest, WhatAMappingWroteBehindTheEndIsNoPartOfTheFile) {
   unlock_page(*fault->page);
   machine.lru.put(*fault->page);
   ASSERT_TRUE(file.write(300, filled(1, 7)).has_value());
-  EXPECT_EQ(file.read(200, 1)->front(), std::byte{0});
+  EXPECT_EQ(file.read({200, 1})->front(), std::byte{0});
 }
 
 TEST_F(PageCacheTest, DroppedCachesLeaveWhatIsDirtyOrInUse) {
   TestFile file(machine, 8 * kPage);
-  ASSERT_TRUE(file.read(0, 8 * kPage).has_value());
+  ASSERT_TRUE(file.read({0, 8 * kPage}).has_value());
   ASSERT_TRUE(file.write(kPage, filled(1, 9)).has_value());
   Page* const used = cache.find(file.mapping, 3);
   EXPECT_EQ(cache.drop_caches(), 6u);
@@ -234,12 +234,12 @@ TEST_F(PageCacheTest, DroppedCachesLeaveWhatIsDirtyOrInUse) {
   machine.lru.put(*used);
   ASSERT_TRUE(cache.fsync(file.file).has_value());
   EXPECT_EQ(cache.drop_caches(), 2u);
-  EXPECT_EQ(file.read(kPage, 1)->front(), std::byte{9});
+  EXPECT_EQ(file.read({kPage, 1})->front(), std::byte{9});
 }
 
 TEST_F(PageCacheTest, WhatIsNotNeededIsWrittenAndDropped) {
   TestFile file(machine, 8 * kPage);
-  ASSERT_TRUE(file.read(0, 8 * kPage).has_value());
+  ASSERT_TRUE(file.read({0, 8 * kPage}).has_value());
   ASSERT_TRUE(file.write(2 * kPage, filled(kPage, 9)).has_value());
   cache.advise(file.file, ReadAdvice::kDontNeed, {0, 4});
   EXPECT_EQ(file.mapping.cached(), 4u);
@@ -251,7 +251,7 @@ TEST_F(PageCacheTest, WhatIsNotNeededIsWrittenAndDropped) {
 TEST_F(PageCacheTest, SharedMemoryBeginsAsZerosAndIsNeverWrittenAnywhere) {
   TestFile file(machine, 0, true);
   ASSERT_TRUE(cache.truncate(file.mapping, Bytes{6 * kPage}).has_value());
-  EXPECT_EQ(file.read(kPage, 10)->front(), std::byte{0});
+  EXPECT_EQ(file.read({kPage, 10})->front(), std::byte{0});
   EXPECT_EQ(file.mapping.cached(), 0u) << "a hole takes no page to be read";
   ASSERT_TRUE(file.write(2 * kPage + 5, filled(1, 9)).has_value());
   const auto fault = cache.fault_in(file.file, 3);
@@ -268,7 +268,7 @@ TEST_F(PageCacheTest, SharedMemoryBeginsAsZerosAndIsNeverWrittenAnywhere) {
   EXPECT_EQ(cache.drop_caches(), 0u) << "it is nowhere else";
   EXPECT_EQ(cache.write_back_all(PageCount{10}), 0u);
   EXPECT_TRUE(cache.fsync(file.file).has_value());
-  EXPECT_EQ(file.read(2 * kPage + 5, 1)->front(), std::byte{9});
+  EXPECT_EQ(file.read({2 * kPage + 5, 1})->front(), std::byte{9});
   EXPECT_EQ(cache.fault_in(file.file, 6).error(), Errno::kFault);
   ASSERT_TRUE(cache.truncate(file.mapping, Bytes{0}).has_value());
   EXPECT_EQ(machine.count(NodeItem::kNrShmem), 0);

@@ -36,7 +36,7 @@ class RandomFile : public testing::TestWithParam<Setting> {
   void read() {
     const std::uint64_t at = offset();
     const std::uint64_t length = 1 + random_.below(5 * kPage);
-    const auto bytes = file_.read(at, length);
+    const auto bytes = file_.read({at, length});
     const std::uint64_t there = at < naive_.size() ? std::min(length, naive_.size() - at) : 0;
     if (!bytes.has_value()) {
       ASSERT_EQ(bytes.error(), Errno::kIo);
@@ -112,8 +112,8 @@ class RandomFile : public testing::TestWithParam<Setting> {
         machine_.cache.drop_caches();
         break;
       default: {
-        constexpr ReadAdvice kAll[] = {ReadAdvice::kNormal, ReadAdvice::kRandom, ReadAdvice::kSequential,
-                                   ReadAdvice::kWillNeed};
+        constexpr ReadAdvice kAll[] = {ReadAdvice::kNormal, ReadAdvice::kRandom,
+                                       ReadAdvice::kSequential, ReadAdvice::kWillNeed};
         machine_.cache.advise(file_.file, kAll[random_.below(4)], {random_.below(60), 9});
         break;
       }
@@ -181,7 +181,7 @@ TEST(EachRequest, ThatFailsIsToldAndNoByteIsLost) {
     ByteVector naive = pattern_bytes(20 * kPage);
     unsigned errors = 0;
     for (std::uint64_t page = 0; page < 20; page += 3) {
-      const auto bytes = file.read(page * kPage + 5, 2 * kPage);
+      const auto bytes = file.read({page * kPage + 5, 2 * kPage});
       const std::uint64_t there = std::min(2 * kPage, 20 * kPage - page * kPage - 5);
       errors += bytes.has_value() && bytes->size() == there ? 0 : 1;
       const ByteVector data(100, static_cast<std::byte>(page + 1));
@@ -191,7 +191,7 @@ TEST(EachRequest, ThatFailsIsToldAndNoByteIsLost) {
         ++errors;
     }
     errors += machine.cache.fsync(file.file).has_value() ? 0 : 1;
-    const auto all = file.read(0, 20 * kPage);
+    const auto all = file.read({0, 20 * kPage});
     ASSERT_TRUE(all.has_value());
     ASSERT_EQ(*all, naive) << "request " << failing;
     if (failing >= seen) {

@@ -33,22 +33,22 @@ TEST_F(ReadAheadTest, AReaderInOrderGetsWindowsThatGrowToTheLargest) {
 
 TEST_F(ReadAheadTest, AWindowEndsWithTheFile) {
   TestFile small(machine, 3 * kPage + 1);
-  ASSERT_TRUE(small.read(0, 5 * kPage).has_value());
+  ASSERT_TRUE(small.read({0, 5 * kPage}).has_value());
   EXPECT_EQ(small.reads(), "0+4");
   EXPECT_FALSE(small.cached(4));
 }
 
 TEST_F(ReadAheadTest, ALargeReadIsServedByOneRequestForEachWindow) {
-  ASSERT_TRUE(file.read(100 * kPage, 64 * kPage).has_value());
+  ASSERT_TRUE(file.read({100 * kPage, 64 * kPage}).has_value());
   EXPECT_EQ(file.reads(), "100+32 132+32 164+32") << "it has come to the mark of the second itself";
-  ASSERT_TRUE(file.read(0, 16 * kPage).has_value());
+  ASSERT_TRUE(file.read({0, 16 * kPage}).has_value());
   EXPECT_EQ(file.reads(), "0+32") << "the mark is at page 16, which nobody has come to";
 }
 
 TEST_F(ReadAheadTest, RandomReadsReadWhatIsWantedAndNothingElse) {
   for (const std::uint64_t page : {200u, 90u, 310u, 17u}) ASSERT_TRUE(file.touch(page));
   EXPECT_EQ(file.reads(), "200+1 90+1 310+1 17+1");
-  ASSERT_TRUE(file.read(100 * kPage, 3 * kPage).has_value());
+  ASSERT_TRUE(file.read({100 * kPage, 3 * kPage}).has_value());
   EXPECT_EQ(file.reads(), "100+3");
 }
 
@@ -59,7 +59,7 @@ TEST_F(ReadAheadTest, TheNextPageAfterARandomOneBeginsAWindow) {
 }
 
 TEST_F(ReadAheadTest, PagesInMemoryRightBeforeTellThatSomeoneReadsInOrder) {
-  ASSERT_TRUE(file.read(100 * kPage, 6 * kPage).has_value());
+  ASSERT_TRUE(file.read({100 * kPage, 6 * kPage}).has_value());
   EXPECT_EQ(file.reads(), "100+6");
   ahead.previous = -1;
   ahead.start = ahead.size = 0;
@@ -89,7 +89,7 @@ TEST_F(ReadAheadTest, WithoutAWindowOrWithRandomAdviceNothingIsReadAhead) {
 
 TEST_F(ReadAheadTest, SequentialAdviceDoublesTheLargestWindow) {
   machine.cache.advise(file.file, ReadAdvice::kSequential, {});
-  ASSERT_TRUE(file.read(0, 64 * kPage).has_value());
+  ASSERT_TRUE(file.read({0, 64 * kPage}).has_value());
   EXPECT_EQ(file.file.ahead.most, 64u);
   machine.cache.advise(file.file, ReadAdvice::kNormal, {});
   EXPECT_EQ(file.file.ahead.most, 32u);
@@ -133,7 +133,8 @@ TEST_F(ReadAheadTest, FaultsThatKeepMissingStopReadingAround) {
 
 TEST_F(ReadAheadTest, AVmaMayAskForNoneOrForMore) {
   for (const ReadAdvice advice : {ReadAdvice::kRandom, ReadAdvice::kSequential}) {
-    const auto fault = machine.cache.fault_in(file.file, advice == ReadAdvice::kRandom ? 60 : 0, advice);
+    const std::uint64_t index = advice == ReadAdvice::kRandom ? 60 : 0;
+    const auto fault = machine.cache.fault_in(file.file, index, advice);
     ASSERT_TRUE(fault.has_value());
     unlock_page(*fault->page);
     machine.lru.put(*fault->page);
