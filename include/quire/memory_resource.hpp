@@ -22,6 +22,12 @@
 namespace quire {
 inline namespace api {
 
+// What is asked of a resource.
+struct MemoryRequest {
+  std::size_t bytes;
+  std::size_t align;
+};
+
 // Blocks of 2^n pages, each request one of its own. Equal for one machine.
 class PageResource final : public std::pmr::memory_resource {
  public:
@@ -30,20 +36,20 @@ class PageResource final : public std::pmr::memory_resource {
 
  private:
   // The smallest block that holds `bytes` and is as aligned: blocks are aligned to their size.
-  static unsigned order_of(std::size_t bytes, std::size_t align) {
-    const std::size_t size = bytes < align ? align : bytes;
+  static unsigned order_of(MemoryRequest wanted) {
+    const std::size_t size = wanted.bytes < wanted.align ? wanted.align : wanted.bytes;
     unsigned order = 0;
     while (order <= QUIRE_MAX_ORDER && std::size_t{1} << (order + QUIRE_PAGE_SHIFT) < size) ++order;
     return order;
   }
   void* do_allocate(std::size_t bytes, std::size_t align) override {
     quire_page* const first =
-        quire_alloc_pages(machine_, static_cast<quire_gfp_t>(gfp_), order_of(bytes, align));
+        quire_alloc_pages(machine_, static_cast<quire_gfp_t>(gfp_), order_of({bytes, align}));
     if (first == nullptr) throw std::bad_alloc();
     return quire_page_address(machine_, first);
   }
   void do_deallocate(void* memory, std::size_t bytes, std::size_t align) override {
-    quire_free_pages(machine_, quire_virt_to_page(machine_, memory), order_of(bytes, align));
+    quire_free_pages(machine_, quire_virt_to_page(machine_, memory), order_of({bytes, align}));
   }
   [[nodiscard]] bool do_is_equal(const memory_resource& other) const noexcept override {
     const auto* const same = dynamic_cast<const PageResource*>(&other);
@@ -65,15 +71,15 @@ class KmallocResource final : public std::pmr::memory_resource {
   static constexpr std::size_t kWord = 8;
 
   // A power of two from the alignment on, where the size alone does not see to it.
-  static std::size_t aligned_size(std::size_t bytes, std::size_t align) {
-    if (align <= kWord || bytes > kPage) return bytes;
-    std::size_t size = align;
-    while (size < bytes) size *= 2;
+  static std::size_t aligned_size(MemoryRequest wanted) {
+    if (wanted.align <= kWord || wanted.bytes > kPage) return wanted.bytes;
+    std::size_t size = wanted.align;
+    while (size < wanted.bytes) size *= 2;
     return size;
   }
   void* do_allocate(std::size_t bytes, std::size_t align) override {
     if (align > kPage) return pages_.allocate(bytes, align);
-    void* const memory = quire_kmalloc(machine_, aligned_size(bytes == 0 ? 1 : bytes, align),
+    void* const memory = quire_kmalloc(machine_, aligned_size({bytes == 0 ? 1 : bytes, align}),
                                        static_cast<quire_gfp_t>(gfp_));
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
@@ -108,17 +114,17 @@ class CacheResource final : public std::pmr::memory_resource {
   [[nodiscard]] quire_kmem_cache* cache() const { return cache_; }
 
  private:
-  [[nodiscard]] bool fits(std::size_t bytes, std::size_t align) const {
-    return cache_ != nullptr && bytes <= spec_.object_size && align <= spec_.align;
+  [[nodiscard]] bool fits(MemoryRequest wanted) const {
+    return cache_ != nullptr && wanted.bytes <= spec_.object_size && wanted.align <= spec_.align;
   }
   void* do_allocate(std::size_t bytes, std::size_t align) override {
-    if (!fits(bytes, align)) return others_->allocate(bytes, align);
+    if (!fits({bytes, align})) return others_->allocate(bytes, align);
     void* const object = quire_kmem_cache_alloc(machine_, cache_, QUIRE_GFP_KERNEL);
     if (object == nullptr) throw std::bad_alloc();
     return object;
   }
   void do_deallocate(void* memory, std::size_t bytes, std::size_t align) override {
-    if (!fits(bytes, align)) return others_->deallocate(memory, bytes, align);
+    if (!fits({bytes, align})) return others_->deallocate(memory, bytes, align);
     quire_kmem_cache_free(machine_, cache_, memory);
   }
   [[nodiscard]] bool do_is_equal(const memory_resource& other) const noexcept override {

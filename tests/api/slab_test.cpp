@@ -29,7 +29,7 @@ class SlabApi : public testing::TestWithParam<quire_host> {
     machine_ = quire_machine_create_from_text(text.c_str(), &options, nullptr, 0);
     ASSERT_NE(machine_, nullptr) << quire_last_error();
   }
-  quire_kmem_cache* create(const char* name, uint32_t size, uint32_t flags = 0) {
+  quire_kmem_cache* create(uint32_t size, const char* name, uint32_t flags = 0) {
     const quire_cache_spec spec{sizeof spec, name, size, 0, flags, nullptr};
     return quire_kmem_cache_create(machine_, &spec);
   }
@@ -43,7 +43,7 @@ class SlabApi : public testing::TestWithParam<quire_host> {
 INSTANTIATE_TEST_SUITE_P(Hosts, SlabApi, testing::Values(QUIRE_HOST_SIM, QUIRE_HOST_NATIVE));
 
 TEST_P(SlabApi, ObjectsComeFromTheirCacheAndGoBack) {
-  quire_kmem_cache* const cache = create("api_objects", 200);
+  quire_kmem_cache* const cache = create(200, "api_objects");
   ASSERT_NE(cache, nullptr) << quire_last_error();
   EXPECT_EQ(quire_kmem_cache_size(machine_, cache), 200);
   void* const object = quire_kmem_cache_alloc(machine_, cache, QUIRE_GFP_KERNEL | QUIRE_GFP_ZERO);
@@ -62,7 +62,7 @@ TEST_P(SlabApi, ObjectsComeFromTheirCacheAndGoBack) {
 }
 
 TEST_P(SlabApi, ShrinkingTellsOfSlabsInUse) {
-  quire_kmem_cache* const cache = create("api_shrink", 1000);
+  quire_kmem_cache* const cache = create(1000, "api_shrink");
   void* const object = quire_kmem_cache_alloc(machine_, cache, QUIRE_GFP_KERNEL);
   EXPECT_EQ(quire_kmem_cache_shrink(machine_, cache), 1);
   EXPECT_EQ(quire_kmem_cache_free(machine_, cache, object), 0);
@@ -70,7 +70,7 @@ TEST_P(SlabApi, ShrinkingTellsOfSlabsInUse) {
 
 TEST_P(SlabApi, ConstructorsRunOnceAnObject) {
   const quire_cache_spec spec{sizeof spec, "api_ctor", 64, 64, 0,
-                              [](void* object) { std::strcpy(static_cast<char*>(object), "made"); }};
+                              [](void* at) { std::strcpy(static_cast<char*>(at), "made"); }};
   quire_kmem_cache* const cache = quire_kmem_cache_create(machine_, &spec);
   auto* const object =
       static_cast<char*>(quire_kmem_cache_alloc(machine_, cache, QUIRE_GFP_KERNEL));
@@ -103,8 +103,8 @@ TEST_P(SlabApi, CachesThatMakeNoSenseAreRefused) {
 }
 
 TEST_P(SlabApi, ANameIsTakenOnce) {
-  ASSERT_NE(create("api_name", 64, QUIRE_SLAB_POISON), nullptr);
-  EXPECT_EQ(create("api_name", 64, QUIRE_SLAB_POISON), nullptr);
+  ASSERT_NE(create(64, "api_name", QUIRE_SLAB_POISON), nullptr);
+  EXPECT_EQ(create(64, "api_name", QUIRE_SLAB_POISON), nullptr);
   expect_reason("cannot make the cache: EEXIST");
 }
 
@@ -123,14 +123,14 @@ TEST_P(SlabApi, WhatIsNoCacheIsRefused) {
   EXPECT_EQ(quire_kmem_cache_free_bulk(machine_, none, &objects), -EINVAL);
   EXPECT_EQ(quire_kmem_cache_destroy(machine_, none), -EINVAL);
   EXPECT_EQ(quire_kmem_cache_destroy(nullptr, nullptr), -EINVAL);
-  quire_kmem_cache* const gone = create("api_gone", 64, QUIRE_SLAB_POISON);
+  quire_kmem_cache* const gone = create(64, "api_gone", QUIRE_SLAB_POISON);
   EXPECT_EQ(quire_kmem_cache_destroy(machine_, gone), 0);
   EXPECT_EQ(quire_kmem_cache_alloc(machine_, gone, QUIRE_GFP_KERNEL), nullptr);
 }
 
 TEST_P(SlabApi, ForeignPointersAreLeftAlone) {
-  quire_kmem_cache* const cache = create("api_own", 64, QUIRE_SLAB_POISON);
-  quire_kmem_cache* const other = create("api_other", 64, QUIRE_SLAB_RED_ZONE);
+  quire_kmem_cache* const cache = create(64, "api_own", QUIRE_SLAB_POISON);
+  quire_kmem_cache* const other = create(64, "api_other", QUIRE_SLAB_RED_ZONE);
   char* const object =
       static_cast<char*>(quire_kmem_cache_alloc(machine_, cache, QUIRE_GFP_KERNEL));
   quire_page* const page = quire_alloc_pages(machine_, QUIRE_GFP_KERNEL, 0);
@@ -150,7 +150,7 @@ TEST_P(SlabApi, ForeignPointersAreLeftAlone) {
 }
 
 TEST_P(SlabApi, ManyObjectsAreTakenTogetherOrNotAtAll) {
-  quire_kmem_cache* const cache = create("api_bulk", 3000);
+  quire_kmem_cache* const cache = create(3000, "api_bulk");
   std::vector<void*> found(300);
   const quire_objects some{found.size(), found.data()};
   EXPECT_EQ(quire_kmem_cache_alloc_bulk(machine_, cache, QUIRE_GFP_KERNEL, &some), 300);
@@ -164,7 +164,7 @@ TEST_P(SlabApi, ManyObjectsAreTakenTogetherOrNotAtAll) {
   EXPECT_EQ(quire_kmem_cache_alloc_bulk(machine_, cache, quiet, &all), 0);
   expect_reason("not as many objects: ENOMEM");
   EXPECT_EQ(quire_kmem_cache_destroy(machine_, cache), 0);
-  EXPECT_EQ(quire_kmem_cache_alloc_bulk(machine_, create("api_bulk2", 8), quiet, nullptr), -EINVAL);
+  EXPECT_EQ(quire_kmem_cache_alloc_bulk(machine_, create(8, "api_bulk2"), quiet, nullptr), -EINVAL);
 }
 
 TEST_P(SlabApi, MemoryOfAnySizeIsTakenGrownAndFreed) {
@@ -195,7 +195,7 @@ TEST_P(SlabApi, MemoryOfAnySizeIsTakenGrownAndFreed) {
 }
 
 TEST_P(SlabApi, ASecondFreeIsReportedWhereFlagsLookForIt) {
-  quire_kmem_cache* const cache = create("api_twice", 64, QUIRE_SLAB_CONSISTENCY_CHECKS);
+  quire_kmem_cache* const cache = create(64, "api_twice", QUIRE_SLAB_CONSISTENCY_CHECKS);
   void* const object = quire_kmem_cache_alloc(machine_, cache, QUIRE_GFP_KERNEL);
   EXPECT_EQ(quire_kmem_cache_free(machine_, cache, object), 0);
   (void)told();
