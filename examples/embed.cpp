@@ -2,6 +2,8 @@
 //
 //   c++ -std=c++17 embed.cpp $(pkg-config --cflags --libs quire) && ./a.out [MACHINE.toml]
 #include <cstdio>
+#include <map>
+#include <quire/memory_resource.hpp>
 #include <quire/quire.hpp>
 
 namespace {
@@ -28,6 +30,12 @@ int main(int argc, char** argv) {
   if (!huge) return complain(huge.error());
   std::printf("2 MiB from pfn 0x%llx in zone %s\n",
               static_cast<unsigned long long>(huge->frame()), huge->zone());
+
+  quire::KmallocResource memory(machine->get());
+  std::pmr::map<int, long> squares(&memory);  // its nodes lie in the machine's slabs
+  for (int i = 0; i < 1000; ++i) squares[i] = long{i} * i;
+  std::printf("999 * 999 = %ld\n", squares[999]);
+
   const auto limit = machine->write("/proc/sys/vm/min_free_kbytes", "65536\n");
   if (!limit) return complain(limit.error());
   std::printf("%s", machine->read("/proc/buddyinfo").value().c_str());

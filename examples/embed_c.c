@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <quire/quire.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char kMachine[] =
     "ram = \"256M\"\n"
@@ -38,6 +39,17 @@ int main(int argc, char **argv) {
   unsigned char *content = quire_page_address(machine, block);
   content[0] = 42;
   if (quire_free_pages(machine, block, 2) != 0) return 1;
+
+  char *object = quire_kmalloc(machine, 100, QUIRE_GFP_KERNEL);  /* ours to use as it is */
+  if (!object) return 1;
+  strcpy(object, "kept by the machine");
+  char *area = quire_vmalloc(machine, 100000);  /* an address of the machine's: copied to */
+  if (!area || quire_vmalloc_write(machine, area + 4090, object, 20) != 20) return 1;
+  char text[20];
+  if (quire_vmalloc_read(machine, area + 4090, text, sizeof text) < 0) return 1;
+  printf("%s, across two pages\n", text);
+  if (quire_vfree(machine, area) != 0 || quire_kfree(machine, object) != 0) return 1;
+
   printf("free pages: %" PRId64 "\n", quire_counter(machine, "nr_free_pages"));
   quire_machine_destroy(machine);
   return 0;

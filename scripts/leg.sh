@@ -43,7 +43,7 @@ fuzz_one() { # fuzz_one NAME SECONDS
   corpus="tests/fuzz/corpus/$1"
   [ -d "$corpus" ] || corpus=""
   # shellcheck disable=SC2086
-  "build-fuzz/fuzz_$1" -max_total_time="$2" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
+  "build-fuzz/fuzz_$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix=build-fuzz/found/ "build-fuzz/corpus/$1" $corpus >"build-fuzz/$1.log" 2>&1
 }
 

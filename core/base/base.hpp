@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/assert.hpp"
+#include "base/interval_tree.hpp"
 #include "base/math.hpp"
 #include "base/result.hpp"
 #include "base/text.hpp"

@@ -10,6 +10,8 @@ namespace {
 constexpr PhysRange kPageZero{PhysAddr{0}, PhysAddr{0} + kPageSize};
 constexpr PhysRange kBiosArea{PhysAddr{0xa0000}, PhysAddr{0x100000}};
 constexpr Pfn kFourGib{1U << 20};
+// As many pages as the memory map has indices for (docs/PAGE_LAYOUT.md).
+constexpr Bytes kMostRam = gib(16 << 10);
 
 void log_last_pfn(Pfn last, ArchProfile arch, Host& host) {
   LogLine(host)
@@ -122,6 +124,11 @@ Result<void> BootPlan::find_memory(const MachineSpec& spec) {
   if (memblock_.memory().cnt() == 0) {
     host_.log("no usable RAM in the firmware map");
     return Errno::kInvalid;
+  }
+  if (memblock_.memory().total_size() > kMostRam) {
+    LogLine(host_)->str("memory map: ").dec(memblock_.memory().total_size().raw() >> 30)
+        .str(" GiB of RAM, at most ").dec(kMostRam.raw() >> 30);
+    return Errno::kRange;
   }
   memblock_.set_current_limit(limits_of(spec.arch).low_memory_end);
   memblock_.set_avoid_hotplug(options_.movable_node());

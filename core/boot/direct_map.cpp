@@ -85,6 +85,7 @@ class DirectMapPlanner {
     PhysAddr last = top;
     mapped_start_ = top;
     while (last > range.start) {
+      last = clamp_to(below_nothing(last), range.start, last);
       PhysAddr start = range.start;
       if (last - kZero > step_)
         start = max_of(start, PhysAddr{(last.raw() - 1) / step_.raw() * step_.raw()});
@@ -99,6 +100,7 @@ class DirectMapPlanner {
   Result<void> map_up(PhysRange range) {
     mapped_start_ = range.start;
     for (PhysAddr start = range.start; start < range.end;) {
+      start = clamp_to(above_nothing(start), start, range.end);
       PhysAddr next = range.end;
       if (range.end - start > step_)
         next = min_of(next, PhysAddr{(start.raw() / step_.raw() + 1) * step_.raw()});
@@ -107,6 +109,23 @@ class DirectMapPlanner {
       grow_step();
     }
     return {};
+  }
+
+  // Steps without RAM map nothing, and as long as not even one step is mapped they do not grow:
+  // these are passed over at once. Where the next one down from `last` with RAM ends.
+  [[nodiscard]] PhysAddr below_nothing(PhysAddr last) const {
+    if (mapped_ >= step_) return last;
+    PhysAddr end = kZero;
+    for (const MemblockRegion& region : memblock_.memory().regions())
+      if (region.base < last) end = region.end();
+    return end >= last ? last : min_of(last, end.align_up(step_));
+  }
+  // The same upwards: where the next one from `start` on begins.
+  [[nodiscard]] PhysAddr above_nothing(PhysAddr start) const {
+    if (mapped_ >= step_) return start;
+    for (const MemblockRegion& region : memblock_.memory().regions())
+      if (region.end() > start) return max_of(start, region.base.align_down(step_));
+    return end_;
   }
 
   // What of `range` is RAM.
@@ -179,17 +198,35 @@ class DirectMapPlanner {
   // A table for every reach that the piece touches and that has none yet.
   Result<void> take_tables(const DirectMapPiece& piece) {
     const std::size_t kinds = reach_.shifts.size() - static_cast<unsigned>(piece.page);
+    std::uint64_t wanted = 0;
     for (std::size_t kind = 0; kind < kinds; ++kind) {
-      const Bytes reach{std::uint64_t{1} << reach_.shifts[kind]};
-      for (PhysAddr at = piece.range.start.align_down(reach); at < piece.range.end; at += reach) {
-        // What lies within the piece as a whole was never touched before.
-        if (at < piece.range.start || piece.range.end - at < reach) {
-          QUIRE_TRY_ASSIGN(is_new, note(at.raw() | kind));
-          if (!is_new) continue;
-        }
-        QUIRE_TRY_ASSIGN(table, take_table());
-        QUIRE_TRY(tables_.push_back(table));
+      const unsigned shift = reach_.shifts[kind];
+      const std::uint64_t first = piece.range.start.raw() >> shift;
+      const std::uint64_t last = (piece.range.end.raw() - 1) >> shift;
+      // What lies between was never touched before.
+      wanted += last - first > 1 ? last - first - 1 : 0;
+      for (const std::uint64_t edge : {first, last}) {
+        QUIRE_TRY_ASSIGN(is_new, note(edge << shift | kind));
+        wanted += is_new ? 1 : 0;
       }
+    }
+    for (; wanted != 0 && buffer_usable_ && buffer_used_ < DirectMap::kBufferTables; --wanted) {
+      ++buffer_used_;
+      QUIRE_TRY(tables_.push_back(DirectMap::kInBuffer));
+    }
+    return take_frames(PageCount{wanted});
+  }
+
+  Result<void> take_frames(PageCount wanted) {
+    while (wanted != PageCount{}) {
+      QUIRE_TRY_ASSIGN(run, memblock_.allocate_pages({mapped_start_, mapped_end_}, wanted));
+      const PageCount taken = whole_pages(run.length());
+      QUIRE_TRY(tables_.reserve(tables_.size() + taken.raw()));
+      for (PageCount i; i < taken; i += PageCount{1})
+        QUIRE_TRY(tables_.push_back(memblock_.bottom_up()
+                                        ? pfn_down(run.start) + i
+                                        : pfn_down(run.end) - i - PageCount{1}));
+      wanted -= taken;
     }
     return {};
   }
@@ -208,17 +245,6 @@ class DirectMapPlanner {
     }
     QUIRE_TRY(known_.insert(first, table));
     return true;
-  }
-
-  Result<Pfn> take_table() {
-    if (buffer_usable_ && buffer_used_ < DirectMap::kBufferTables) {
-      ++buffer_used_;
-      return DirectMap::kInBuffer;
-    }
-    const MemblockRequest mapped{
-        .size = kPageSize, .alignment = kPageSize, .min = mapped_start_, .max = mapped_end_};
-    QUIRE_TRY_ASSIGN(frame, memblock_.allocate(mapped));
-    return pfn_down(frame);
   }
 
   Memblock& memblock_;

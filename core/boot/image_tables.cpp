@@ -23,28 +23,51 @@ class FrameFinder {
  private:
   void take_from(PhysRange part) {
     if (part.empty()) return;
-    const Pfn end = min_of(pfn_up(part.end), sources_.low_end);
-    for (Pfn pfn = end; pfn > pfn_down(part.start) && !done();) {
-      pfn -= PageCount{1};
-      if (usable(pfn)) frames_[found_++] = pfn;
+    const Pfn start = max_of(pfn_down(part.start), Pfn{1});
+    Pfn end = min_of(pfn_up(part.end), sources_.low_end);
+    while (end > start && !done()) {
+      const Pfn pfn = end - PageCount{1};
+      const Pfn freed = start_of_freed(pfn);
+      if (freed == end && usable(pfn)) frames_[found_++] = pfn;
+      end = min_of(freed, pfn);
     }
   }
 
-  [[nodiscard]] bool usable(Pfn pfn) const {
-    if (pfn == Pfn{0} || !memblock_.is_memory(pfn)) return false;
+  // Where the range that is freed late and has `pfn` begins; one past `pfn` when there is none.
+  [[nodiscard]] Pfn start_of_freed(Pfn pfn) const {
     for (const LateFreed& late : sources_.freed)
-      if (late.range.contains(pfn)) return false;
-    for (const Pfn table : sources_.map.tables)
-      if (table == pfn) return false;
+      if (late.range.contains(pfn)) return late.range.start;
+    return pfn + PageCount{1};
+  }
+
+  [[nodiscard]] bool usable(Pfn pfn) {
+    if (!memblock_.is_memory(pfn) || is_table(pfn)) return false;
     for (std::size_t i = 0; i < found_; ++i)
       if (frames_[i] == pfn) return false;
     return true;
+  }
+
+  // Tables were mostly taken next to one another: first beside the one that was found last.
+  [[nodiscard]] bool is_table(Pfn pfn) {
+    const std::span<const Pfn> tables = sources_.map.tables;
+    for (const std::size_t beside : {last_table_ + 1, last_table_ - 1})
+      if (beside < tables.size() && tables[beside] == pfn) {
+        last_table_ = beside;
+        return true;
+      }
+    for (std::size_t i = 0; i < tables.size(); ++i)
+      if (tables[i] == pfn) {
+        last_table_ = i;
+        return true;
+      }
+    return false;
   }
 
   const ImageTableSources& sources_;
   const Memblock& memblock_;
   std::span<Pfn> frames_;
   std::size_t found_ = 0;
+  std::size_t last_table_ = 0;
 };
 
 }  // namespace

@@ -46,8 +46,9 @@ Result<void> Memblock::reserve(PhysRange range, NodeId node) {
   return reserved_.add(region);
 }
 
-PhysAddr Memblock::find_free(const MemblockRequest& request, PhysRange window, NodeId node) const {
-  PhysAddr found{0};
+Memblock::Place Memblock::find_free(const MemblockRequest& request, PhysRange window,
+                                    NodeId node) const {
+  Place found;
   for_each_free([&](PhysRange free, const MemblockRegion& region) {
     if (node != kNoNode && region.node != node) return true;
     if (avoid_hotplug_ && (region.flags & MemblockRegion::kHotplug) != 0) return true;
@@ -56,13 +57,13 @@ PhysAddr Memblock::find_free(const MemblockRequest& request, PhysRange window, N
     const PhysAddr at = bottom_up_ ? usable.start.align_up(request.alignment)
                                    : (usable.end - request.size).align_down(request.alignment);
     if (at < usable.start || usable.end - at < request.size || at >= usable.end) return true;
-    found = at;
+    found = {at, usable};
     return !bottom_up_;  // the last that fits is the highest
   });
   return found;
 }
 
-Result<PhysAddr> Memblock::allocate(const MemblockRequest& request) {
+Result<Memblock::Place> Memblock::find_place(const MemblockRequest& request) const {
   if (retired_) return Errno::kPermission;
   if (!request.size) return Errno::kInvalid;
   const PhysAddr page_one{kPageSize.raw()};
@@ -72,13 +73,30 @@ Result<PhysAddr> Memblock::allocate(const MemblockRequest& request) {
 
   for (const PhysAddr min : {max_of(request.min, page_one), page_one}) {
     const PhysRange window{min, max_of(min, max)};
-    PhysAddr at = find_free(request, window, request.node);
-    if (at == PhysAddr{0} && any_node_too) at = find_free(request, window, kNoNode);
-    if (at == PhysAddr{0}) continue;
-    QUIRE_TRY(reserve({at, at + request.size}));
-    return at;
+    Place place = find_free(request, window, request.node);
+    if (place.start == PhysAddr{0} && any_node_too) place = find_free(request, window, kNoNode);
+    if (place.start != PhysAddr{0}) return place;
   }
   return Errno::kNoMemory;
+}
+
+Result<PhysAddr> Memblock::allocate(const MemblockRequest& request) {
+  QUIRE_TRY_ASSIGN(place, find_place(request));
+  QUIRE_TRY(reserve({place.start, place.start + request.size}));
+  return place.start;
+}
+
+Result<PhysRange> Memblock::allocate_pages(PhysRange within, PageCount count) {
+  QUIRE_TRY_ASSIGN(place, find_place({.size = kPageSize, .alignment = kPageSize,
+                                      .min = within.start, .max = within.end}));
+  PhysRange run{place.start, place.start + kPageSize};
+  const Bytes more = size_of(count - PageCount{1});
+  if (bottom_up_)
+    run.end += min_of(more, size_of(whole_pages(place.free.end - run.end)));
+  else
+    run.start -= min_of(more, size_of(whole_pages(run.start - place.free.start)));
+  QUIRE_TRY(reserve(run));
+  return run;
 }
 
 void Memblock::dump(Host& host) const {

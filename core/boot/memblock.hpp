@@ -122,6 +122,9 @@ class Memblock {
   // Reserves a free range and says where it begins: the highest that fits, or with bottom_up the
   // lowest. Page 0 is never given. Preferred node first, then any; then below `min` too.
   Result<PhysAddr> allocate(const MemblockRequest& request);
+  // What as many allocations of a page in turn give, at most `count`, as far as it lies in one
+  // piece: the highest page first, or with bottom_up the lowest.
+  Result<PhysRange> allocate_pages(PhysRange within, PageCount count);
 
   [[nodiscard]] bool bottom_up() const { return bottom_up_; }
   void set_bottom_up(bool bottom_up) { bottom_up_ = bottom_up; }
@@ -143,9 +146,15 @@ class Memblock {
 
  private:
   static MemblockRegion region_of(PhysRange range);
-  // Where in `window` the request fits, on `node` or with kNoNode anywhere; 0 when nowhere.
-  [[nodiscard]] PhysAddr find_free(const MemblockRequest& request, PhysRange window,
-                                   NodeId node) const;
+  // Where a request fits, and what is free around that; from 0 on when it fits nowhere.
+  struct Place {
+    PhysAddr start{0};
+    PhysRange free{};
+  };
+  Result<Place> find_place(const MemblockRequest& request) const;
+  // In `window`, on `node` or with kNoNode anywhere.
+  [[nodiscard]] Place find_free(const MemblockRequest& request, PhysRange window,
+                                NodeId node) const;
 
   MemblockType memory_;
   MemblockType reserved_;

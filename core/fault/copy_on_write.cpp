@@ -7,6 +7,7 @@ namespace quire {
 FaultEnd Faults::copy_on_write(const Place& place) {
   PageTables& tables = place.vma.mm->tables;
   const Entry entry = tables.load(place.slot);
+  if (place.vma.has(VmFlags::kShared)) return write_shared(place, entry);
   if (reuse(place, entry)) return FaultEnd::kMinor;
   return replace_by_copy(place, entry);
 }

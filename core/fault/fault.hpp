@@ -2,6 +2,8 @@
 //
 //   no VMA, or not allowed   SIGSEGV
 //   anonymous                the zero page for a read, a page of zeros for a write
+//   file                     its page, read in if it must be, with the ones around it that are there;
+//                            a copy for a write to a private mapping
 //   present and read-only    the page is copied, or kept where nobody else can see it
 //   stack                    a VMA that grows down is extended first
 //
@@ -47,6 +49,12 @@ class Faults {
   FaultEnd map_zero_page(const Place& place);
   FaultEnd copy_on_write(const Place& place);
   FaultEnd replace_by_copy(const Place& place, Entry old);
+  FaultEnd write_shared(const Place& place, Entry entry);
+  FaultEnd of_file(const Place& place, Access access);
+  FaultEnd read_file(const Place& place);
+  FaultEnd copy_file_page(const Place& place);
+  FaultEnd write_file(const Place& place);
+  bool map_around(const Place& place);
   [[nodiscard]] bool reuse(const Place& place, Entry entry);
   static Page* new_page(const Place& place, Gfp zero);
 

@@ -49,7 +49,8 @@ FaultEnd Faults::handle_in(Vma& vma, VirtAddr address, Access access) {
   if (!slot.has_value()) return FaultEnd::kNoMemory;
   const Place place{vma, address.align_down(kPageSize), *slot};
   const Entry entry = tables.load(*slot);
-  if (entry.empty()) return anonymous(place, access);
+  if (entry.empty())
+    return vma.file != nullptr ? of_file(place, access) : anonymous(place, access);
   const bool writable = any(tables.format().prot_of(entry) & Prot::kWrite);
   if (entry.present() && is_write(access) && !writable) return copy_on_write(place);
   return FaultEnd::kMinor;  // somebody was quicker, or a translation was stale

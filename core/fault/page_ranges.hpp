@@ -14,9 +14,12 @@
 
 namespace quire {
 
+// Whether a private mapping's own copies go too, or only what it shows of its file.
+enum class Zap : bool { kAll, kFilePages };
+
 // Takes the pages of `range`, part of `vma`, out of the tables; they are free once `gather` is
 // finished, unless somebody else has them (zap_page_range).
-void zap(Vma& vma, VirtRange range, TlbGather& gather);
+void zap(Vma& vma, VirtRange range, TlbGather& gather, Zap what = Zap::kAll);
 // The same with a gather of its own.
 void zap(Vma& vma, VirtRange range);
 

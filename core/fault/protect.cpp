@@ -5,11 +5,12 @@
 namespace quire {
 namespace {
 
-// A page that was written before and is this Mm's alone need not fault again.
+// A page that was written before, and that no other Mm's private mapping has, need not fault again.
 bool stays_writable(const Vma& vma, const Page* page, Entry entry) {
   const bool was_written = (entry.raw() & raw(Prot::kDirty)) != 0;
-  return vma.has(VmFlags::kWrite) && !vma.has(VmFlags::kShared) && was_written &&
-         page != nullptr && is_anonymous(*page) && has_flag(*page, PageFlag::kAnonExclusive);
+  if (!vma.has(VmFlags::kWrite) || page == nullptr) return false;
+  if (vma.has(VmFlags::kShared)) return was_written || vma.shows_shmem();
+  return was_written && is_anonymous(*page) && has_flag(*page, PageFlag::kAnonExclusive);
 }
 
 }  // namespace
@@ -26,7 +27,7 @@ void protect(Vma& vma, VirtRange range) {
       if (!entry.present()) continue;
       const Pfn frame = format.frame_of(PageLevel::kPte, entry);
       const Page* const page = frame == mm.parts.zero_page ? nullptr : mm.parts.map.page_of(frame);
-      Prot prot = (vma.prot & ~kKept) | (format.prot_of(entry) & kKept);
+      Prot prot = (vma.prot & ~(kKept | Prot::kWrite)) | (format.prot_of(entry) & kKept);
       if (stays_writable(vma, page, entry)) prot = prot | Prot::kWrite;
       const Entry now = format.leaf_entry(PageLevel::kPte, frame, prot);
       if (now == entry) continue;

@@ -3,8 +3,19 @@
 #include "rmap/rmap.hpp"
 
 namespace quire {
+namespace {
 
-void zap(Vma& vma, VirtRange range, TlbGather& gather) {
+// What a page of a file keeps of having been mapped.
+void hand_over(const Vma& vma, Page& page, Entry entry) {
+  if (is_anonymous(page)) return;
+  if ((entry.raw() & raw(Prot::kDirty)) != 0) vma.mm->parts.cache.set_dirty(page);
+  if ((entry.raw() & raw(Prot::kAccessed)) != 0 && !vma.has(VmFlags::kSeqRead))
+    vma.mm->parts.lru.mark_accessed(page);
+}
+
+}  // namespace
+
+void zap(Vma& vma, VirtRange range, TlbGather& gather, Zap what) {
   Mm& mm = *vma.mm;
   const PagingFormat& format = mm.tables.format();
   for_each_run(mm, range, [&](const TableRun& run) {
@@ -13,13 +24,15 @@ void zap(Vma& vma, VirtRange range, TlbGather& gather) {
       const EntrySlot slot = nth(run, i);
       const Entry entry = load_entry(format, slot);
       if (entry.empty()) continue;
+      const Pfn frame = format.frame_of(PageLevel::kPte, entry);
+      const bool zeros = frame == mm.parts.zero_page;
+      Page& page = *mm.parts.map.page_of(frame);
+      if (what == Zap::kFilePages && (zeros || is_anonymous(page))) continue;
       exchange_entry(format, slot, Entry{});
       ++cleared;
-      if (!entry.present()) continue;
       gather.cleared(address_of(run, i));
-      const Pfn frame = format.frame_of(PageLevel::kPte, entry);
-      if (frame == mm.parts.zero_page) continue;
-      Page& page = *mm.parts.map.page_of(frame);
+      if (zeros) continue;
+      hand_over(vma, page, entry);
       remove_mapping(page, vma);
       gather.free_later(page);
     }

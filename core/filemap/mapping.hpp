@@ -43,7 +43,7 @@ class BlockFile {
   // The pages are under write-back. Bytes behind run.size are not the file's.
   virtual void write(PageCache& cache, const PageRun& run) = 0;
   // What lies behind is gone; what is added are zeros.
-  virtual void resize(Bytes size) = 0;
+  virtual Result<void> resize(Bytes size) = 0;
 
  protected:
   ~BlockFile() = default;

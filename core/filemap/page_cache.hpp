@@ -57,6 +57,10 @@ struct WriteRequest {
 
 class PageCache {
  public:
+  struct Want {  // pages of a file
+    std::uint64_t index;
+    std::uint64_t count;
+  };
   struct Parts {
     MemoryMap& map;
     Nodes& nodes;
@@ -90,16 +94,13 @@ class PageCache {
     bool major;  // it was not in memory
   };
   // The page that a fault wants; counts nothing. `advice` is that of the VMA.
-  Result<Faulted> fault_in(File& file, std::uint64_t index, ReadAdvice advice = ReadAdvice::kNormal);
-  // For fault-around: the next page from `index` to `last` that can be mapped without waiting,
-  // locked and with a reference; null: none.
-  [[nodiscard]] Page* next_mappable(Mapping& mapping, std::uint64_t index, std::uint64_t last);
+  Result<Faulted> fault_in(File& file, std::uint64_t index,
+                           ReadAdvice advice = ReadAdvice::kNormal);
+  // For fault-around: the first of these pages that can be mapped without waiting, locked and with
+  // a reference; null: none.
+  [[nodiscard]] Page* next_mappable(Mapping& mapping, const Want& want);
 
   // Bytes ---------------------------------------------------------------------------------------
-  struct Want {  // pages of a file
-    std::uint64_t index;
-    std::uint64_t count;
-  };
   // How many were read, fewer at the end of the file or before an error.
   Result<Bytes> read(File& file, const ReadRequest& request);
   Result<Bytes> write(File& file, const WriteRequest& request);
@@ -119,9 +120,9 @@ class PageCache {
   // All that was dirty is written. The error since the file's opener was last told.
   Result<void> fsync(File& file);
 
-  // Clean pages that nobody uses leave: of one mapping from `first` to `last`, or of all
+  // Clean pages that nobody uses leave: these of one mapping, or all of all
   // (/proc/sys/vm/drop_caches). Returns how many.
-  std::uint64_t invalidate(Mapping& mapping, std::uint64_t first, std::uint64_t last);
+  std::uint64_t invalidate(Mapping& mapping, const Want& want);
   std::uint64_t drop_caches();
 
   // For BlockFile -------------------------------------------------------------------------------

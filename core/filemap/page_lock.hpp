@@ -10,7 +10,9 @@
 
 namespace quire {
 
-[[nodiscard]] inline bool try_lock_page(Page& page) { return !test_and_set(page, PageFlag::kLocked); }
+[[nodiscard]] inline bool try_lock_page(Page& page) {
+  return !test_and_set(page, PageFlag::kLocked);
+}
 inline void unlock_page(Page& page) { clear_flag(page, PageFlag::kLocked); }
 
 // Returns when the flag is clear.

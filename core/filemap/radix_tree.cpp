@@ -38,13 +38,12 @@ static_assert(sizeof(RadixNode) <= RadixTree::kNodeSize);
 
 namespace {
 
-void clear_up(RadixNode* node, unsigned slot, unsigned mark) {
-  while (node != nullptr) {
+// Of the entry at `index` of a leaf, and of the nodes above that have no other.
+void clear_up(RadixNode* node, std::uint64_t index, unsigned mark) {
+  for (; node != nullptr; node = node->parent) {
     std::uint64_t& bits = node->marks.data()[mark];
-    bits &= ~(std::uint64_t{1} << slot);
+    bits &= ~(std::uint64_t{1} << node->slot_of(index));
     if (bits != 0) return;
-    slot = node->offset;
-    node = node->parent;
   }
 }
 
@@ -122,7 +121,7 @@ void RadixTree::erase(std::uint64_t index) {
   if (leaf == nullptr) return;
   const unsigned slot = leaf->slot_of(index);
   if (leaf->slots.data()[slot] == 0) return;
-  for (unsigned mark = 0; mark < kMarks; ++mark) clear_up(leaf, slot, mark);
+  for (unsigned mark = 0; mark < kMarks; ++mark) clear_up(leaf, index, mark);
   leaf->slots.data()[slot] = 0;
   --leaf->count;
   drop_if_empty(leaf);
@@ -159,7 +158,7 @@ void RadixTree::set_mark(Index at, unsigned mark) {
 void RadixTree::clear_mark(Index at, unsigned mark) {
   const auto index = static_cast<std::uint64_t>(at);
   if (RadixNode* const leaf = leaf_of(index); leaf != nullptr)
-    clear_up(leaf, leaf->slot_of(index), mark);
+    clear_up(leaf, index, mark);
 }
 
 bool RadixTree::has_mark(Index at, unsigned mark) const {
@@ -179,7 +178,8 @@ std::optional<RadixTree::Entry> RadixTree::find(std::uint64_t from, unsigned mar
   for (;;) {
     unsigned slot = node->slot_of(from);
     const auto wanted = [&](unsigned at) {
-      return mark < kMarks ? (node->marks.data()[mark] >> at & 1) != 0 : node->slots.data()[at] != 0;
+      if (mark == kMarks) return node->slots.data()[at] != 0;
+      return (node->marks.data()[mark] >> at & 1) != 0;
     };
     const unsigned first = slot;
     while (slot < kSlots && !wanted(slot)) ++slot;

@@ -125,12 +125,12 @@ Result<PageCache::Faulted> PageCache::fault_in(File& file, std::uint64_t index, 
   }
 }
 
-Page* PageCache::next_mappable(Mapping& mapping, std::uint64_t index, std::uint64_t last) {
-  for (;;) {
+Page* PageCache::next_mappable(Mapping& mapping, const Want& want) {
+  for (std::uint64_t index = want.index;;) {
     Page* const page = mapping.next(array_, index);
     if (page == nullptr) return nullptr;
     index = offset_of(*page);
-    const bool within = index <= last && index < mapping.end();
+    const bool within = index - want.index < want.count && index < mapping.end();
     const bool ready = has_flag(*page, PageFlag::kUptodate) && !has_flag(*page, kReadAheadMark);
     if (within && ready && try_lock_page(*page)) {
       if (mapping_of(*page) == &mapping) return page;

@@ -15,17 +15,22 @@ std::uint32_t first_size(std::uint64_t wanted, std::uint32_t most) {
   return most;
 }
 
-// The window after one of `size`.
-std::uint32_t next_size(std::uint32_t size, std::uint32_t most) {
-  if (size < most / 16) return size * 4;
-  return size <= most / 2 ? size * 2 : most;
+// Of the window after this one.
+std::uint32_t next_size(const ReadAhead& ahead) {
+  if (ahead.size < ahead.most / 16) return ahead.size * 4;
+  return ahead.size <= ahead.most / 2 ? ahead.size * 2 : ahead.most;
 }
 
-void begin_window(ReadAhead& ahead, std::uint64_t index, std::uint64_t wanted) {
-  ahead.start = index;
-  ahead.size = first_size(wanted, ahead.most);
+void begin_window(ReadAhead& ahead, const PageCache::Want& want) {
+  ahead.start = want.index;
+  ahead.size = first_size(want.count, ahead.most);
   ahead.async_size =
-      ahead.size > wanted ? ahead.size - static_cast<std::uint32_t>(wanted) : ahead.size;
+      ahead.size > want.count ? ahead.size - static_cast<std::uint32_t>(want.count) : ahead.size;
+}
+
+// The page of a window that is marked.
+std::uint64_t mark_of(const ReadAhead& ahead) {
+  return ahead.start + ahead.size - ahead.async_size;
 }
 
 constexpr std::uint32_t kManyMisses = 100;
@@ -50,9 +55,9 @@ void PageCache::read_ahead_marked(File& file, Page& page, const Want& want) {
   while (start - want.index <= ahead.most && file.mapping().has(start)) ++start;
   if (start - want.index > ahead.most) return;
   ahead.start = start;
-  const auto length = static_cast<std::uint32_t>(start - want.index +
-                                                 min_of<std::uint64_t>(want.count, ahead.most));
-  ahead.size = ahead.async_size = next_size(length, ahead.most);
+  ahead.size = static_cast<std::uint32_t>(start - want.index +
+                                          min_of<std::uint64_t>(want.count, ahead.most));
+  ahead.size = ahead.async_size = next_size(ahead);
   read_window(file, want.index);
 }
 
@@ -61,7 +66,7 @@ bool PageCache::continue_window(ReadAhead& ahead, std::uint64_t index) {
   const std::uint64_t end = ahead.start + ahead.size;
   if (index == 0 || (index != end - ahead.async_size && index != end)) return false;
   ahead.start = end;
-  ahead.size = ahead.async_size = next_size(ahead.size, ahead.most);
+  ahead.size = ahead.async_size = next_size(ahead);
   return true;
 }
 
@@ -72,7 +77,7 @@ bool PageCache::plan_window(File& file, const Want& want) {
   const std::int64_t previous = ahead.previous < 0 ? -1 : ahead.previous >> kPageShift;
   const auto here = static_cast<std::int64_t>(want.index);
   if (want.index == 0 || want.count > ahead.most || here - previous == 0 || here - previous == 1) {
-    begin_window(ahead, want.index, want.count);
+    begin_window(ahead, want);
     return true;
   }
   if (plan_from_history(file, want)) return true;
@@ -98,7 +103,7 @@ bool PageCache::plan_from_history(File& file, const Want& want) {
 void PageCache::read_window(File& file, std::uint64_t index) {
   ReadAhead& ahead = file.ahead;
   if (index == ahead.start && ahead.size == ahead.async_size) {
-    const std::uint32_t more = next_size(ahead.size, ahead.most);
+    const std::uint32_t more = next_size(ahead);
     if (ahead.size + more <= ahead.most) {
       ahead.async_size = more;
       ahead.size += more;
@@ -107,7 +112,7 @@ void PageCache::read_window(File& file, std::uint64_t index) {
       ahead.async_size = ahead.most / 2;
     }
   }
-  read_pages(file.mapping(), {ahead.start, ahead.size}, ahead.start + ahead.size - ahead.async_size);
+  read_pages(file.mapping(), {ahead.start, ahead.size}, mark_of(ahead));
 }
 
 // What is not there of the pages wanted, up to the end of the file. Nobody waits for it.
@@ -149,7 +154,7 @@ void PageCache::read_ahead_for_fault(File& file, const FaultWant& want) {
   ahead.start = want.index - min_of<std::uint64_t>(want.index, ahead.most / 2);
   ahead.size = ahead.most;
   ahead.async_size = ahead.most / 4;
-  read_pages(file.mapping(), {ahead.start, ahead.size}, ahead.start + ahead.size - ahead.async_size);
+  read_pages(file.mapping(), {ahead.start, ahead.size}, mark_of(ahead));
 }
 
 void PageCache::advise(File& file, ReadAdvice advice, const Want& want) {
@@ -175,7 +180,7 @@ void PageCache::advise(File& file, ReadAdvice advice, const Want& want) {
       write_back(mapping, PageCount{~std::uint64_t{0}});
       // Pages that wait for their list have a user more.
       parts_.lru.drain_all();
-      invalidate(mapping, want.index, end - 1);
+      invalidate(mapping, {want.index, end - want.index});
       break;
   }
 }

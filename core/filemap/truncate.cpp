@@ -15,8 +15,8 @@ Result<void> PageCache::truncate(Mapping& mapping, Bytes size) {
     take_out(mapping, pages_to_hold(size).raw());
     zero_tail(mapping, size);
   }
-  if (mapping.file_ != nullptr) mapping.file_->resize(size);
-  return {};
+  if (mapping.file_ == nullptr) return {};
+  return mapping.file_->resize(size);
 }
 
 // All pages from `first` on, out of page tables too.
@@ -36,13 +36,13 @@ void PageCache::take_out(Mapping& mapping, std::uint64_t first) {
   if (mapping.users_ != nullptr) mapping.users_->unmap(mapping, part);
 }
 
-std::uint64_t PageCache::invalidate(Mapping& mapping, std::uint64_t first, std::uint64_t last) {
+std::uint64_t PageCache::invalidate(Mapping& mapping, const Want& want) {
   std::uint64_t count = 0;
-  for (std::uint64_t index = first; index <= last; ++index) {
+  for (std::uint64_t index = want.index; index - want.index < want.count; ++index) {
     Page* const page = mapping.next(array_, index);
     if (page == nullptr) break;
     index = offset_of(*page);
-    const bool tried = index <= last && try_lock_page(*page);
+    const bool tried = index - want.index < want.count && try_lock_page(*page);
     const bool gone = tried && remove_if_unused(mapping, *page);
     if (tried) unlock_page(*page);
     count += gone ? 1 : 0;
@@ -67,7 +67,7 @@ std::uint64_t PageCache::drop_caches() {
   const SharedGuard guard(list_lock_);
   std::uint64_t count = 0;
   for (Mapping* at = newest_; at != nullptr; at = at->older_)
-    count += invalidate(*at, 0, ~std::uint64_t{0} - 1);
+    count += invalidate(*at, {0, ~std::uint64_t{0}});
   return count;
 }
 

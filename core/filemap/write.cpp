@@ -19,7 +19,8 @@ Result<Bytes> PageCache::write(File& file, const WriteRequest& request) {
   Result<void> result;
   while (at < end && result.has_value()) {
     const std::uint64_t length = min_of(end, (at & ~kPageMask) + kPageSize.raw()) - at;
-    result = write_part(mapping, {Bytes{at}, request.from.subspan(at - request.offset.raw(), length)});
+    const auto from = request.from.subspan(at - request.offset.raw(), length);
+    result = write_part(mapping, {Bytes{at}, from});
     if (!result.has_value()) break;
     at += length;
     balance_dirty(mapping);

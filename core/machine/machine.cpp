@@ -93,7 +93,8 @@ Result<void> Machine::boot(const MachineSpec& spec) {
 Result<ProcessFloor*> Machine::processes() {
   if (process_floor_.has_value()) return &*process_floor_;
   process_floor_.emplace(ProcessFloor::Parts{host_, map_, nodes_, *pages_, *kernel_tables_, *mmu_,
-                                             *slabs_, *sysctls_, figures_, keep_content_});
+                                             *slabs_, *kmalloc_, *sysctls_, figures_,
+                                             keep_content_});
   if (const auto started = process_floor_->start(arena_); !started.has_value()) {
     process_floor_.reset();
     return started.error();

@@ -32,10 +32,14 @@ PageCount SysctlRules::in_pages(Sysctl kib_value) const {
 ProcessFloor::ProcessFloor(const Parts& parts)
     : parts_(parts),
       lru_({parts.map, parts.nodes, parts.pages}),
-      rules_(parts.nodes, parts.sysctls, parts.figures) {}
+      rules_(parts.nodes, parts.sysctls, parts.figures),
+      dirty_(parts.nodes, parts.sysctls),
+      cache_({parts.map, parts.nodes, parts.pages, lru_, dirty_}) {}
 
 Result<void> ProcessFloor::start(Arena& arena) {
   QUIRE_TRY(lru_.init(arena));
+  QUIRE_TRY_ASSIGN(file_nodes, PageCache::make_node_cache(parts_.slabs));
+  file_nodes_ = file_nodes;
   QUIRE_TRY_ASSIGN(mms, cache("mm_struct", Mm::bytes_of(parts_.nodes)));
   QUIRE_TRY_ASSIGN(vmas, cache("vm_area_struct", sizeof(Vma)));
   QUIRE_TRY_ASSIGN(vma_nodes, parts_.slabs.create(VmaTree::node_cache()));
@@ -47,8 +51,9 @@ Result<void> ProcessFloor::start(Arena& arena) {
   anon_vmas_.emplace(*anon_vmas, *chains);
   faults_.emplace(*anon_vmas_);
   mm_parts_.emplace(MmParts{parts_.host, parts_.map, parts_.nodes, parts_.pages, parts_.kernel,
-                            parts_.mmu.tlb(), lru_, rules_, parts_.figures.committed, *mms, *vmas,
-                            *vma_nodes, parts_.map.pfn_of(*zeros), parts_.keep_content});
+                            parts_.mmu.tlb(), lru_, cache_, rules_, parts_.figures.committed, *mms, *vmas,
+                            *vma_nodes, *file_nodes_, parts_.kmalloc,
+                            parts_.map.pfn_of(*zeros), parts_.keep_content});
   processes_.emplace(Processes::Parts{*mm_parts_, *anon_vmas_, *tasks});
   memory_.emplace(UserMemory::Parts{*faults_, parts_.mmu.walker(), parts_.mmu.model()});
   return {};

@@ -41,6 +41,18 @@ class SysctlRules final : public VmRules {
   const MemoryFigures& figures_;
 };
 
+// How much may be dirty, as the sysctls have it. Who writes too much writes back.
+class SysctlDirtyPolicy final : public DirtyPolicy {
+ public:
+  SysctlDirtyPolicy(const Nodes& nodes, const Sysctls& sysctls)
+      : nodes_(nodes), sysctls_(sysctls) {}
+  DirtyLimits limits() override { return dirty_limits(nodes_, sysctls_); }
+
+ private:
+  const Nodes& nodes_;
+  const Sysctls& sysctls_;
+};
+
 class ProcessFloor {
  public:
   struct Parts {
@@ -51,6 +63,7 @@ class ProcessFloor {
     KernelTables& kernel;
     Mmu& mmu;
     SlabCaches& slabs;
+    Kmalloc& kmalloc;
     const Sysctls& sysctls;
     MemoryFigures& figures;
     bool keep_content;
@@ -62,6 +75,9 @@ class ProcessFloor {
   Result<void> start(Arena& arena);
 
   [[nodiscard]] Lru& lru() { return lru_; }
+  [[nodiscard]] PageCache& cache() { return cache_; }
+  // What Mappings are made with.
+  [[nodiscard]] KmemCache& file_nodes() { return *file_nodes_; }
   [[nodiscard]] Processes& processes() { return *processes_; }
   [[nodiscard]] UserMemory& memory() { return *memory_; }
   [[nodiscard]] AnonVmas& anon_vmas() { return *anon_vmas_; }
@@ -77,6 +93,9 @@ class ProcessFloor {
   const Parts parts_;
   Lru lru_;
   SysctlRules rules_;
+  SysctlDirtyPolicy dirty_;
+  PageCache cache_;
+  KmemCache* file_nodes_ = nullptr;
   std::optional<AnonVmas> anon_vmas_;
   std::optional<Faults> faults_;
   std::optional<MmParts> mm_parts_;

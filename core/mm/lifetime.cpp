@@ -1,5 +1,7 @@
 #include "mm/lifetime.hpp"
 
+#include "mm/backing.hpp"
+
 namespace quire {
 namespace {
 
@@ -18,9 +20,11 @@ Result<Vma*> fork_vma(Mm& child, const Vma& parent, AnonVmas& anon_vmas) {
   auto done = wiped ? Result<void>{} : anon_vmas.fork(vma, parent);
   if (done.has_value()) done = child.vmas.insert(vma);
   if (!done.has_value()) {
+    vma.file = nullptr;
     drop_vma(vma, anon_vmas);
     return done.error();
   }
+  backing::attach(vma);
   return &vma;
 }
 
@@ -74,6 +78,7 @@ void exit_mm(Mm& mm, AnonVmas& anon_vmas) {
 
 void drop_vma(Vma& vma, AnonVmas& anon_vmas) {
   anon_vmas.unlink(vma);
+  backing::detach(vma);
   if (vma.has(VmFlags::kAccount)) uncharge(*vma.mm, vma.pages());
   vma.mm->free_vma(vma);
 }

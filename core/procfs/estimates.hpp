@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/base.hpp"
+#include "filemap/filemap.hpp"
 #include "procfs/sysctls.hpp"
 #include "zone/zone.hpp"
 
@@ -19,10 +20,6 @@ PageCount available_pages(const Nodes& nodes);
 PageCount commit_limit(const Nodes& nodes, const Sysctls& sysctls, PageCount swap_total);
 
 // At how many dirty pages writers are made to write, and write-back starts.
-struct DirtyLimits {
-  PageCount threshold;
-  PageCount background;
-};
 DirtyLimits dirty_limits(const Nodes& nodes, const Sysctls& sysctls);
 
 // Pages of nodes' reserves: high watermarks and protection, which no request may count on.

@@ -52,7 +52,7 @@ constexpr NodeFile kNodeFiles[] = {
     {"numastat", show_node_numastat}, {"vmstat", show_node_vmstat},
 };
 
-constexpr BlockFile kBlockFiles[] = {
+constexpr MemoryBlockFile kBlockFiles[] = {
     {"online", 0644, show_block_online, write_block_online},
     {"phys_device", 0444, show_block_device},
     {"phys_index", 0444, show_block_number},
@@ -65,6 +65,6 @@ constexpr BlockFile kBlockFiles[] = {
 
 std::span<const FixedFile> fixed_files() { return kFixedFiles; }
 std::span<const NodeFile> node_files() { return kNodeFiles; }
-std::span<const BlockFile> block_files() { return kBlockFiles; }
+std::span<const MemoryBlockFile> block_files() { return kBlockFiles; }
 
 }  // namespace quire

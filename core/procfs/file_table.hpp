@@ -38,7 +38,7 @@ struct NodeFile {
   void (*show)(const ProcSources&, const Node&, Text&);
 };
 
-struct BlockFile {
+struct MemoryBlockFile {
   std::string_view name;
   std::uint16_t mode;
   void (*show)(const ProcSources&, const MemoryBlock&, Text&);
@@ -47,6 +47,6 @@ struct BlockFile {
 
 std::span<const FixedFile> fixed_files();
 std::span<const NodeFile> node_files();
-std::span<const BlockFile> block_files();
+std::span<const MemoryBlockFile> block_files();
 
 }  // namespace quire

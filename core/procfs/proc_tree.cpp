@@ -70,14 +70,14 @@ std::optional<FileOfNode> find_node_file(const ProcSources& from, std::string_vi
 // A file in the directory of a memory block.
 struct FileOfBlock {
   MemoryBlock block;
-  const BlockFile* file;
+  const MemoryBlockFile* file;
 };
 std::optional<FileOfBlock> find_block_file(const ProcSources& from, std::string_view path) {
   if (!take(path, kBlockDirectory)) return std::nullopt;
   const auto number = take_directory_number(path);
   if (!number.has_value() || *number >= memory_block_limit(from)) return std::nullopt;
   const MemoryBlock block = memory_block(from, *number);
-  const BlockFile* const file = find_named(block_files(), path);
+  const MemoryBlockFile* const file = find_named(block_files(), path);
   if (file == nullptr || !has_memory_block(from, block)) return std::nullopt;
   return FileOfBlock{block, file};
 }
@@ -138,7 +138,7 @@ class PathText {
 void list_blocks(const ProcSources& from, PathVisitor& visitor) {
   for (std::uint64_t number = 0; number < memory_block_limit(from); ++number) {
     if (!has_memory_block(from, memory_block(from, number))) continue;
-    for (const BlockFile& file : block_files()) {
+    for (const MemoryBlockFile& file : block_files()) {
       PathText path;
       path.text().str(kBlockDirectory).dec(number).ch('/').str(file.name);
       visitor.visit(path.finish(), file.mode);

@@ -16,7 +16,6 @@
 
 #include "base/base.hpp"
 #include "host/host.hpp"
-#include "rmap/interval_tree.hpp"
 #include "slab/slab.hpp"
 #include "vma/vma.hpp"
 

@@ -2,5 +2,4 @@
 #pragma once
 
 #include "rmap/anon_vma.hpp"
-#include "rmap/interval_tree.hpp"
 #include "rmap/page_mappings.hpp"

@@ -15,6 +15,7 @@
 
 #include "base/base.hpp"
 #include "host/host.hpp"
+#include "filemap/filemap.hpp"
 #include "lru/lru.hpp"
 #include "memmap/memmap.hpp"
 #include "page_alloc/page_alloc.hpp"
@@ -64,11 +65,14 @@ struct MmParts {
   KernelTables& kernel;
   Tlb& tlb;
   Lru& lru;
+  PageCache& cache;
   const VmRules& rules;
   Committed& committed;
   KmemCache& mms;
   KmemCache& vmas;
   KmemCache& vma_nodes;
+  KmemCache& file_nodes;  // of Mappings
+  Kmalloc& kmalloc;
   Pfn zero_page;      // what reads of untouched anonymous memory map; nobody counts its mappings
   bool keep_content;  // frames have content: pages are cleared and copied
 };
@@ -102,7 +106,7 @@ class Mm {
   // Keeps the highest values seen (VmHWM, VmPeak): before pages or VMAs go, and when shown.
   void note_peaks();
 
-  const MmParts parts;
+  const MmParts& parts;
   RwSemaphore mmap_lock;
   VmaTree vmas;
   TlbMm tlb;

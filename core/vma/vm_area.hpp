@@ -7,16 +7,22 @@
 #pragma once
 
 #include "base/base.hpp"
+#include "filemap/filemap.hpp"
 #include "pagetable/pagetable.hpp"
 #include "vma/vm_flags.hpp"
 
 namespace quire {
 
 class AnonVma;
-class File;
 class Mm;
 struct AnonVmaChain;
 struct VmaNode;
+struct Vma;
+
+// A VMA among those that show a file.
+struct FileLink : IntervalNode {
+  Vma* vma = nullptr;
+};
 
 struct Vma {
   VirtRange range{};
@@ -28,6 +34,8 @@ struct Vma {
   AnonVma* anon_vma = nullptr;       // of the pages that it made; null: none yet
   AnonVmaChain* chains = nullptr;    // the AnonVmas that its pages may belong to, own first
 
+  FileLink file_link{};      // in its file's FileVmas
+
   // Its neighbours by address, and its place in the tree: VmaTree's.
   Vma* previous = nullptr;
   Vma* next = nullptr;
@@ -35,6 +43,7 @@ struct Vma {
 
   [[nodiscard]] VirtAddr start() const { return range.start; }
   [[nodiscard]] VirtAddr end() const { return range.end; }
+  [[nodiscard]] bool shows_shmem() const { return file != nullptr && file->mapping().is_shmem(); }
   [[nodiscard]] PageCount pages() const { return whole_pages(range.length()); }
   [[nodiscard]] bool has(VmFlags wanted) const { return any(flags & wanted); }
   // The page offset of `at`, in its file or among its anonymous pages (linear_page_index).

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "boot/boot.hpp"
@@ -161,6 +162,34 @@ TEST(BootPlan, TheMapIsToldBeforeAndAfterTheUsersWord) {
   EXPECT_TRUE(machine.host.logged("user-defined physical RAM map:"));
   EXPECT_TRUE(machine.host.logged("user: [mem 0x0000000020000000-0x0000000023ffffff] reserved"));
   EXPECT_TRUE(machine.host.logged("last_pfn = 0x40000 max_arch_pfn = 0x400000000"));
+}
+
+// At once: before as many tables of the direct map are planned.
+TEST(BootPlan, MoreRamThanPagesHaveIndicesForIsRefused) {
+  constexpr std::uint64_t kTiB = kGiB << 10;
+  MachineBuilder machine;
+  machine.ram(kMiB, 15 * kTiB).ram(20 * kTiB, 22 * kTiB);
+  const auto plan = machine.boot();
+  ASSERT_FALSE(plan.has_value());
+  EXPECT_EQ(plan.error(), Errno::kRange);
+  EXPECT_TRUE(machine.host.logged("memory map: 17407 GiB of RAM, at most 16384"));
+}
+
+TEST(BootPlan, TablesOfAMachineWithoutLargestPagesAreWholeAndApart) {
+  MachineBuilder machine;
+  machine.ram(0, 0x9fc00).ram(kMiB, 600 * kGiB);
+  const auto plan = machine.boot();
+  ASSERT_TRUE(plan.has_value());
+  std::set<std::uint64_t> frames;
+  std::size_t in_buffer = 0;
+  for (const Pfn table : (*plan)->direct_map().tables) {
+    in_buffer += table == DirectMap::kInBuffer ? 1 : 0;
+    if (table == DirectMap::kInBuffer) continue;
+    EXPECT_TRUE((*plan)->memblock().is_reserved(table));
+    EXPECT_TRUE(frames.insert(table.raw()).second) << table.raw();
+  }
+  // One for each GiB, and two PUD tables; the first two and last two MiB have tables of 4 KiB.
+  EXPECT_EQ(in_buffer + frames.size(), 600u + 2 + 1);
 }
 
 TEST(BootPlan, TwoPlansOfOneSpecAreTheSame) {

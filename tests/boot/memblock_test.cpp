@@ -197,5 +197,31 @@ TEST_F(MemblockTest, TheDumpIsTheKernels) {
             "flags: 0x0");
 }
 
+TEST_F(MemblockTest, PagesInARunAreThoseThatSingleAllocationsGive) {
+  for (const bool bottom_up : {false, true}) {
+    Memblock one(arena);
+    Memblock runs(arena);
+    for (Memblock* block : {&one, &runs}) {
+      block->set_bottom_up(bottom_up);
+      ASSERT_TRUE(block->add(bytes(0x1000, 0x9800)).has_value());
+      ASSERT_TRUE(block->add(bytes(0x20800, 0x30000)).has_value());
+      ASSERT_TRUE(block->reserve(bytes(0x24000, 0x25800)).has_value());
+    }
+    const PhysRange within = bytes(0x5000, 0x2f000);
+    std::vector<std::uint64_t> singles;
+    std::vector<std::uint64_t> pages;
+    while (const auto page = one.allocate({.size = kPageSize, .alignment = kPageSize,
+                                           .min = within.start, .max = within.end}))
+      singles.push_back(page->raw());
+    while (const auto run = runs.allocate_pages(within, PageCount{4})) {
+      EXPECT_LE(run->length(), kPageSize * 4);
+      for (Bytes at; at < run->length(); at += kPageSize)
+        pages.push_back(bottom_up ? (run->start + at).raw() : (run->end - at - kPageSize).raw());
+    }
+    EXPECT_EQ(pages, singles);
+    EXPECT_EQ(regions(runs.reserved()), regions(one.reserved()));
+  }
+}
+
 }  // namespace
 }  // namespace quire::test

@@ -2,35 +2,19 @@
 // they say, the boot ends with an error or with a plan whose books balance.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <string_view>
 #include <vector>
 
 #include "boot/boot.hpp"
 #include "tests/boot/plain_host.hpp"
+#include "tests/fuzz/input.hpp"
 
 namespace quire::test {
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-// Takes numbers off the front of the input; zeros when it has ended.
-class Input {
+class MapInput : public Input {
  public:
-  Input(const std::uint8_t* data, std::size_t size) : data_(data), left_(size) {}
+  using Input::Input;
 
-  template <class T>
-  T take() {
-    T value{};
-    const std::size_t count = left_ < sizeof value ? left_ : sizeof value;
-    std::memcpy(&value, data_, count);
-    data_ += count;
-    left_ -= count;
-    return value;
-  }
   // An address of 52 bits, most often at a page and often small: where maps are interesting.
   PhysAddr address() {
     const auto shape = take<std::uint8_t>();
@@ -43,15 +27,10 @@ class Input {
     return take<std::uint8_t>() % 8 == 0 ? PhysRange{start, second}
                                          : PhysRange{start, start + (second - PhysAddr{0})};
   }
-  std::string_view rest() { return {reinterpret_cast<const char*>(data_), left_}; }
-
- private:
-  const std::uint8_t* data_;
-  std::size_t left_;
 };
 
 struct Machine {
-  explicit Machine(Input input) {
+  explicit Machine(MapInput input) {
     const unsigned rows = input.take<std::uint8_t>() % 40;
     const unsigned affinities = input.take<std::uint8_t>() % 12;
     spec.arch = static_cast<ArchProfile>(input.take<std::uint8_t>() % 3);
@@ -125,7 +104,7 @@ void check_pages(const BootPlan& plan, ArchProfile arch) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace quire::test;
-  const Machine machine(Input(data, size));
+  const Machine machine(MapInput(data, size));
   PlainHost host;
   quire::Arena arena(host);
   const auto plan = quire::BootPlan::make(machine.spec, arena, host);

@@ -43,4 +43,5 @@ cc -std=c11 -Wall -Wextra -Werror "$here/../../examples/embed_c.c" -o "$scratch/
 c++ -std=c++17 -Wall -Wextra -Werror "$here/../../examples/embed.cpp" -o "$scratch/embed_cpp" $flags
 "$scratch/embed_c" >"$scratch/embed_c.out"
 grep -q "^four pages from pfn [0-9]* in zone DMA32 of node 0" "$scratch/embed_c.out"
+grep -q "^kept by the machine, across two pages" "$scratch/embed_c.out"
 "$scratch/embed_cpp" | grep "^2 MiB from pfn"

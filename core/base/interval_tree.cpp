@@ -1,4 +1,4 @@
-#include "rmap/interval_tree.hpp"
+#include "base/interval_tree.hpp"
 
 #include <initializer_list>
 

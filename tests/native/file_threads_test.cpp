@@ -1,0 +1,120 @@
+// A real file through the page cache, by real threads: each writes and reads a part of its own,
+// while pages are written back and dropped.
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+#include "hosts/native/cpu_pool.hpp"
+#include "hosts/native/native_file.hpp"
+#include "hosts/native/native_host.hpp"
+#include "hosts/sim/random.hpp"
+#include "tests/support/audited.hpp"
+#include "tests/support/counters.hpp"
+#include "tests/support/small_machine.hpp"
+
+namespace quire {
+namespace {
+
+using ByteVector = std::vector<std::byte>;
+constexpr std::uint64_t kPart = 5 * kPageSize.raw() + 300;  // so that parts share pages
+constexpr unsigned kThreads = 3;
+
+class AmpleLimits final : public DirtyPolicy {
+ public:
+  DirtyLimits limits() override { return {PageCount{1000}, PageCount{500}}; }
+};
+
+class FileThreads : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(machine_.boot(small_machine()).has_value());
+    const OnCpu on_cpu(machine_.cpus().front());
+    Arena arena(host_);
+    ASSERT_TRUE(lru_.emplace(Lru::Parts{machine_.map(), machine_.nodes(), machine_.pages()})
+                    .init(arena)
+                    .has_value());
+    cache_.emplace(PageCache::Parts{machine_.map(), machine_.nodes(), machine_.pages(), *lru_,
+                                    limits_});
+    const auto nodes = PageCache::make_node_cache(machine_.slabs());
+    ASSERT_TRUE(nodes.has_value());
+    char name[] = "/tmp/quire-file-XXXXXX";
+    descriptor_ = mkstemp(name);
+    ASSERT_GE(descriptor_, 0);
+    unlink(name);
+    backing_.emplace(descriptor_);
+    mapping_.emplace(**nodes, &*backing_, Bytes{0});
+    cache_->open(*mapping_);
+  }
+  void TearDown() override { close(descriptor_); }
+
+  void work(CpuPool& pool, unsigned thread) {
+    CpuClaim claim(pool);
+    Random random(thread + 1);
+    File file(*mapping_, {}, "file", nullptr);
+    ByteVector& mine = parts_[thread];
+    for (unsigned round = 0; round < 400; ++round) {
+      const CpuUse use(claim);
+      const std::uint64_t at = random.below(kPart);
+      const std::uint64_t length = 1 + random.below(kPart - at);
+      const Bytes offset{thread * kPart + at};
+      const auto place = mine.begin() + static_cast<std::ptrdiff_t>(at);
+      if (random.below(2) == 0) {
+        const ByteVector bytes(length, static_cast<std::byte>(random.below(256)));
+        ASSERT_TRUE(cache_->write(file, {offset, bytes}).has_value());
+        std::ranges::copy(bytes, place);
+      } else {
+        ByteVector bytes(length);
+        const auto read = cache_->read(file, {offset, bytes});
+        ASSERT_TRUE(read.has_value());
+        bytes.resize(read->raw());
+        ASSERT_TRUE(std::equal(bytes.begin(), bytes.end(), place));
+      }
+      if (random.below(10) == 0) {
+        ASSERT_TRUE(cache_->fsync(file).has_value());
+      }
+      if (random.below(10) == 0) cache_->drop_caches();
+    }
+  }
+
+  NativeHost host_;
+  Machine machine_{host_};
+  AmpleLimits limits_;
+  std::optional<Lru> lru_;
+  std::optional<PageCache> cache_;
+  std::optional<NativeFile> backing_;
+  std::optional<Mapping> mapping_;
+  int descriptor_ = -1;
+  std::vector<ByteVector> parts_ = std::vector<ByteVector>(kThreads, ByteVector(kPart));
+};
+
+TEST_F(FileThreads, EachReadsWhatItWroteAndTheFileHasAllOfItInTheEnd) {
+  {
+    CpuPool pool(machine_.cpus());
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < kThreads; ++i) threads.emplace_back([&, i] { work(pool, i); });
+    for (std::thread& thread : threads) thread.join();
+  }
+  const OnCpu on_cpu(machine_.cpus().front());
+  File file(*mapping_, {}, "file", nullptr);
+  EXPECT_TRUE(cache_->fsync(file).has_value());
+  ByteVector all(kThreads * kPart);
+  const ssize_t got = pread(descriptor_, all.data(), all.size(), 0);
+  EXPECT_EQ(static_cast<std::uint64_t>(got), mapping_->size().raw());
+  for (unsigned i = 0; i < kThreads; ++i)
+    EXPECT_TRUE(std::equal(parts_[i].begin(), parts_[i].end(),
+                           all.begin() + static_cast<std::ptrdiff_t>(i * kPart)));
+  cache_->evict(*mapping_);
+  lru_->drain_all();
+  for (const NodeItem item : {NodeItem::kNrFilePages, NodeItem::kNrDirty, NodeItem::kNrWriteback,
+                              NodeItem::kNrInactiveFile, NodeItem::kNrActiveFile})
+    EXPECT_EQ(exact(machine_, item), 0) << name_of(item);
+  EXPECT_TRUE(audited(machine_));
+}
+
+}  // namespace
+}  // namespace quire
