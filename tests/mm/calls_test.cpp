@@ -16,10 +16,10 @@ class Calls : public testing::Test {
   Caller caller = machine.floor->caller(process);
   Mm& mm = *process.mm;
 
-  Result<VirtAddr> map_at(VirtAddr at, std::uint64_t pages, std::uint64_t prot = kReadWrite) {
+  Result<VirtAddr> map_at(VirtAddr at, std::uint64_t pages) {
     return do_mmap(caller, {.address = at,
                             .length = size_of(PageCount{pages}),
-                            .prot = prot,
+                            .prot = kReadWrite,
                             .flags = kFixed});
   }
   Result<VirtAddr> map_anywhere(Bytes length) {
@@ -93,17 +93,6 @@ TEST_F(Calls, UnmappingFreesTablesThatMapNothingElse) {
   // A neighbour in the same table keeps it.
   ASSERT_TRUE(do_munmap(caller, kPlace + mib(2), mib(1)).has_value());
   EXPECT_EQ(mm.tables.find_slot(kPlace + mib(2)).level, PageLevel::kPte);
-}
-
-TEST_F(Calls, FilesCannotBeMappedUntilThereAreAny) {
-  EXPECT_EQ(do_mmap(caller, {.length = kPageSize, .prot = prot::kRead, .flags = map::kPrivate})
-                .error(),
-            Errno::kBadFile);
-  EXPECT_EQ(do_mmap(caller, {.length = kPageSize,
-                             .prot = prot::kRead,
-                             .flags = map::kShared | map::kAnonymous})
-                .error(),
-            Errno::kNotSupported);
 }
 
 }  // namespace

@@ -108,7 +108,12 @@ class NaiveSpace {
     });
   }
   // A page is moved over another place; the old one stays empty, or does not stay.
-  Answer move(std::uint64_t from, std::uint64_t to, bool keep) {
+  struct Way {
+    std::uint64_t from;
+    std::uint64_t to;
+  };
+  Answer move(Way way, bool keep) {
+    const auto [from, to] = way;
     if (!pages.contains(from)) return Errno::kFault;
     if (from == to) return Errno::kInvalid;
     NaivePage& old = pages.at(from);

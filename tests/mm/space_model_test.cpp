@@ -114,7 +114,7 @@ class SpaceModel : public testing::TestWithParam<unsigned> {
     const std::uint64_t flags =
         remap::kMayMove | remap::kFixed | (keep ? remap::kDontUnmap : 0);
     same(do_mremap(caller(), {at(from), kPageSize, kPageSize, flags, at(to)}),
-         naive_.move(from, to, keep));
+         naive_.move({from, to}, keep));
   }
   void grow() {
     const std::uint64_t where = page();
