@@ -15,6 +15,7 @@ import malloc_figures
 import slab_figures
 
 PAIRS = 10_000
+MEMORY_CALLS = 1_000  # faults, pages and calls of bench/process.cpp
 BULK_PAGES = 20 * 1024
 BATCH = 1024
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -40,6 +41,13 @@ GOALS = {
     "page.bulk1024": (140, None),
     "page.order9_pair": (160, None),
     "tlb.hit": (15, None),
+    "fault.anon": (600, None),
+    "fault.zero": (300, None),
+    "fault.cow": (700, None),
+    "mm.mmap_munmap": (2000, None),
+    "mm.munmap_page": (300, None),
+    "mm.fork_page": (60, None),
+    "mm.mremap_page": (40, None),
     "pagetable.map_page": (40, None),
     "pagetable.unmap_page": (40, None),
     "vmalloc.4_pages_pair": (1500, None),
@@ -157,6 +165,19 @@ def vmalloc(bench):
               (counts["4_pages_pair"] - counts["empty_pair"]) / PAIRS)
 
 
+def process(bench):
+    counts = bench.count("process")
+    fork = counts["fork_small"] - counts["fork_empty"]
+    for name, instructions in (("fault.anon", counts["fault_anon"]),
+                               ("fault.zero", counts["fault_zero"]),
+                               ("fault.cow", counts["fault_cow"]),
+                               ("mm.mmap_munmap", counts["mmap_munmap"]),
+                               ("mm.munmap_page", counts["munmap_touched"]),
+                               ("mm.fork_page", fork),
+                               ("mm.mremap_page", counts["mremap"])):
+        bench.add(name, "instructions", instructions / MEMORY_CALLS)
+
+
 def times(bench):
     report = bench.json("time", "--benchmark_format=json", "--benchmark_min_time=0.2",
                         "--benchmark_repetitions=3", "--benchmark_report_aggregates_only=true")
@@ -238,7 +259,7 @@ def main():
     parser.add_argument("--out", default="build/bench.json")
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
-    for measure in (instructions, tlb, vma, pagetable, vmalloc, times, ratio, scaling, sizes, boots,
+    for measure in (instructions, tlb, vma, pagetable, vmalloc, process, times, ratio, scaling, sizes, boots,
                     malloc_figures.measure):
         measure(bench)
     print_table(bench.rows)

@@ -75,8 +75,8 @@ bool Faults::map_around(const Place& place) {
   const std::uint64_t last = place.vma.index_of(end - kPageSize);
   bool wanted = false;
   std::uint64_t index = place.vma.index_of(start);
-  while (Page* const page =
-             mm.parts.cache.next_mappable(place.vma.file->mapping(), index, last)) {
+  Mapping& mapping = place.vma.file->mapping();
+  while (Page* const page = mm.parts.cache.next_mappable(mapping, {index, last + 1 - index})) {
     index = offset_of(*page) + 1;
     const VirtAddr at = place.vma.address_of(index - 1);
     EntrySlot slot = place.slot;

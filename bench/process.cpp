@@ -1,0 +1,99 @@
+// What faults and memory calls count in instructions, one dump a case, without clearing and copying
+// pages: a machine that keeps no content.
+#include <cstdlib>
+
+#include "bench/support/bench_machine.hpp"
+#include "bench/support/callgrind.hpp"
+#include "mm/mm.hpp"
+
+namespace quire::bench {
+namespace {
+
+constexpr std::uint64_t kPages = 1'000;
+constexpr std::uint64_t kCalls = 1'000;
+
+class ProcessBench {
+ public:
+  explicit ProcessBench(Machine& machine) : floor_(**machine.processes()) {
+    static constexpr Segment kCode[] = {
+        {{VirtAddr{0x400000}, VirtAddr{0x401000}}, VmFlags::kRead | VmFlags::kExec}};
+    process_ = *floor_.processes().create({"bench", kCode});
+    floor_.processes().run(*process_);
+  }
+
+  void run() {
+    const VirtAddr at = map(kPages);
+    touch_all("warm", *process_, at, Access::kUserWrite);
+    unmap(at, kPages);
+    faults();
+    calls();
+  }
+
+ private:
+  VirtAddr map(std::uint64_t pages) {
+    MmapRequest request;
+    request.length = size_of(PageCount{pages});
+    request.prot = prot::kRead | prot::kWrite;
+    request.flags = map::kPrivate | map::kAnonymous;
+    const auto at = do_mmap(floor_.caller(*process_), request);
+    if (!at.has_value()) std::abort();
+    return *at;
+  }
+  void unmap(VirtAddr at, std::uint64_t pages) {
+    if (!do_munmap(floor_.caller(*process_), at, size_of(PageCount{pages})).has_value())
+      std::abort();
+  }
+  // The faults alone, as a trap would call for them.
+  void touch_all(const char* name, Process& process, VirtAddr at, Access access) {
+    count(name, [&] {
+      for (std::uint64_t i = 0; i < kPages; ++i)
+        if (floor_.faults().handle(*process.mm, at + size_of(PageCount{i}), access) !=
+            FaultEnd::kMinor)
+          std::abort();
+    });
+  }
+
+  void faults() {
+    const VirtAddr read = map(kPages);
+    touch_all("fault_zero", *process_, read, Access::kUserRead);
+    unmap(read, kPages);
+    const VirtAddr at = map(kPages);
+    touch_all("fault_anon", *process_, at, Access::kUserWrite);
+    Process* child = nullptr;
+    count("fork_small", [&] { child = *floor_.processes().fork(*process_); });
+    floor_.processes().exit(*child);
+    child = *floor_.processes().fork(*process_);
+    touch_all("fault_cow", *process_, at, Access::kUserWrite);
+    floor_.processes().exit(*child);
+    count("munmap_touched", [&] { unmap(at, kPages); });
+    count("fork_empty", [&] { child = *floor_.processes().fork(*process_); });
+    floor_.processes().exit(*child);
+  }
+
+  void calls() {
+    count("mmap_munmap", [&] {
+      for (std::uint64_t i = 0; i < kCalls; ++i) unmap(map(1), 1);
+    });
+    const VirtAddr at = map(kPages);
+    touch_all("warm_again", *process_, at, Access::kUserWrite);
+    count("mremap", [&] {
+      MremapRequest request;
+      request.old_address = at;
+      request.old_length = request.new_length = size_of(PageCount{kPages});
+      request.flags = remap::kMayMove | remap::kFixed;
+      request.new_address = at - gib(1);
+      if (!do_mremap(floor_.caller(*process_), request).has_value()) std::abort();
+    });
+  }
+
+  ProcessFloor& floor_;
+  Process* process_ = nullptr;
+};
+
+}  // namespace
+}  // namespace quire::bench
+
+int main() {
+  quire::bench::BenchMachine machine;
+  quire::bench::ProcessBench(machine.machine()).run();
+}
