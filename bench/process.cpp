@@ -21,12 +21,13 @@ class ProcessBench {
     floor_.processes().run(*process_);
   }
 
+  // All of it twice: the first time to be warm.
   void run() {
-    const VirtAddr at = map(kPages);
-    touch_all("warm", *process_, at, Access::kUserWrite);
-    unmap(at, kPages);
-    faults();
-    calls();
+    for (const bool counting : {false, true}) {
+      counting_ = counting;
+      faults();
+      calls();
+    }
   }
 
  private:
@@ -43,9 +44,16 @@ class ProcessBench {
     if (!do_munmap(floor_.caller(*process_), at, size_of(PageCount{pages})).has_value())
       std::abort();
   }
+  template <class Body>
+  void measure(const char* name, const Body& body) {
+    if (counting_)
+      count_once(name, body);
+    else
+      body();
+  }
   // The faults alone, as a trap would call for them.
   void touch_all(const char* name, Process& process, VirtAddr at, Access access) {
-    count(name, [&] {
+    measure(name, [&] {
       for (std::uint64_t i = 0; i < kPages; ++i)
         if (floor_.faults().handle(*process.mm, at + size_of(PageCount{i}), access) !=
             FaultEnd::kMinor)
@@ -60,23 +68,23 @@ class ProcessBench {
     const VirtAddr at = map(kPages);
     touch_all("fault_anon", *process_, at, Access::kUserWrite);
     Process* child = nullptr;
-    count("fork_small", [&] { child = *floor_.processes().fork(*process_); });
+    measure("fork_small", [&] { child = *floor_.processes().fork(*process_); });
     floor_.processes().exit(*child);
     child = *floor_.processes().fork(*process_);
     touch_all("fault_cow", *process_, at, Access::kUserWrite);
     floor_.processes().exit(*child);
-    count("munmap_touched", [&] { unmap(at, kPages); });
-    count("fork_empty", [&] { child = *floor_.processes().fork(*process_); });
+    measure("munmap_touched", [&] { unmap(at, kPages); });
+    measure("fork_empty", [&] { child = *floor_.processes().fork(*process_); });
     floor_.processes().exit(*child);
   }
 
   void calls() {
-    count("mmap_munmap", [&] {
+    measure("mmap_munmap", [&] {
       for (std::uint64_t i = 0; i < kCalls; ++i) unmap(map(1), 1);
     });
     const VirtAddr at = map(kPages);
-    touch_all("warm_again", *process_, at, Access::kUserWrite);
-    count("mremap", [&] {
+    touch_all("fault_again", *process_, at, Access::kUserWrite);
+    measure("mremap", [&] {
       MremapRequest request;
       request.old_address = at;
       request.old_length = request.new_length = size_of(PageCount{kPages});
@@ -84,10 +92,12 @@ class ProcessBench {
       request.new_address = at - gib(1);
       if (!do_mremap(floor_.caller(*process_), request).has_value()) std::abort();
     });
+    unmap(at - gib(1), kPages);
   }
 
   ProcessFloor& floor_;
   Process* process_ = nullptr;
+  bool counting_ = false;
 };
 
 }  // namespace

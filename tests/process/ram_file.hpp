@@ -44,7 +44,10 @@ class RamFile final : public BlockFile {
       cache.write_done(*page, {});
     }
   }
-  void resize(Bytes size) override { bytes.resize(size.raw()); }
+  Result<void> resize(Bytes size) override {
+    bytes.resize(size.raw());
+    return {};
+  }
 
   std::string bytes;
   bool failing = false;
