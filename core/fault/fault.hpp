@@ -15,6 +15,7 @@
 #include <atomic>
 
 #include "base/base.hpp"
+#include "fault/file_vmas.hpp"
 #include "fault/page_ranges.hpp"
 #include "rmap/rmap.hpp"
 #include "vma/vma.hpp"

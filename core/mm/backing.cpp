@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "fault/file_vmas.hpp"
+#include "fault/fault.hpp"
 
 namespace quire::backing {
 namespace {
