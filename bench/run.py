@@ -259,8 +259,8 @@ def main():
     parser.add_argument("--out", default="build/bench.json")
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
-    for measure in (instructions, tlb, vma, pagetable, vmalloc, process, times, ratio, scaling, sizes, boots,
-                    malloc_figures.measure):
+    for measure in (instructions, tlb, vma, pagetable, vmalloc, process, times, ratio, scaling,
+                    sizes, boots, malloc_figures.measure):
         measure(bench)
     print_table(bench.rows)
     with open(arguments.out, "w", encoding="utf-8") as file:

@@ -15,17 +15,17 @@ std::uint32_t scrambled(std::uint32_t number) {
 
 bool comes_before(const IntervalNode& a, const IntervalNode& b) { return a.first < b.first; }
 
-// The first by order in the tree below `node` that meets [first, last].
-IntervalNode* first_below(IntervalNode* node, std::uint64_t first, std::uint64_t last) {
+// The first by order in the tree below `node` that meets `in`.
+IntervalNode* first_below(IntervalNode* node, Interval in) {
   while (node != nullptr) {
-    if (node->left != nullptr && node->left->max_last >= first) {
-      node = node->left;  // whoever reaches `first` there begins before `node`
+    if (node->left != nullptr && node->left->max_last >= in.first) {
+      node = node->left;  // whoever reaches in.first there begins before `node`
       continue;
     }
-    if (node->first > last) return nullptr;
-    if (node->last >= first) return node;
+    if (node->first > in.last) return nullptr;
+    if (node->last >= in.first) return node;
     node = node->right;
-    if (node == nullptr || node->max_last < first) return nullptr;
+    if (node == nullptr || node->max_last < in.first) return nullptr;
   }
   return nullptr;
 }
@@ -70,22 +70,21 @@ void IntervalTree::remove(IntervalNode& node) {
   for (IntervalNode* at = node.parent; at != nullptr; at = at->parent) refresh(*at);
 }
 
-IntervalNode* IntervalTree::first_in(std::uint64_t first, std::uint64_t last) const {
-  if (root_ == nullptr || root_->max_last < first) return nullptr;
-  return first_below(root_, first, last);
+IntervalNode* IntervalTree::first_in(Interval in) const {
+  if (root_ == nullptr || root_->max_last < in.first) return nullptr;
+  return first_below(root_, in);
 }
 
-IntervalNode* IntervalTree::next_in(const IntervalNode& node, std::uint64_t first,
-                                    std::uint64_t last) const {
+IntervalNode* IntervalTree::next_in(const IntervalNode& node, Interval in) const {
   const IntervalNode* at = &node;
   while (true) {
-    if (at->right != nullptr && at->right->max_last >= first)
-      if (IntervalNode* const found = first_below(at->right, first, last); found != nullptr)
+    if (at->right != nullptr && at->right->max_last >= in.first)
+      if (IntervalNode* const found = first_below(at->right, in); found != nullptr)
         return found;
     const IntervalNode* child = at;
     for (at = at->parent; at != nullptr && at->right == child; at = at->parent) child = at;
-    if (at == nullptr || at->first > last) return nullptr;
-    if (at->last >= first) return const_cast<IntervalNode*>(at);
+    if (at == nullptr || at->first > in.last) return nullptr;
+    if (at->last >= in.first) return const_cast<IntervalNode*>(at);
   }
 }
 

@@ -11,9 +11,12 @@
 
 namespace quire {
 
-struct IntervalNode {
+struct Interval {
   std::uint64_t first = 0;
   std::uint64_t last = 0;  // inclusive
+};
+
+struct IntervalNode : Interval {
   std::uint64_t max_last = 0;
   IntervalNode* parent = nullptr;
   IntervalNode* left = nullptr;
@@ -27,10 +30,9 @@ class IntervalTree {
   void insert(IntervalNode& node);
   void remove(IntervalNode& node);
 
-  // The one with the lowest first offset that meets [first, last]; then the one after `node`.
-  [[nodiscard]] IntervalNode* first_in(std::uint64_t first, std::uint64_t last) const;
-  [[nodiscard]] IntervalNode* next_in(const IntervalNode& node, std::uint64_t first,
-                                      std::uint64_t last) const;
+  // The one with the lowest first offset that meets `in`; then the one after `node`.
+  [[nodiscard]] IntervalNode* first_in(Interval in) const;
+  [[nodiscard]] IntervalNode* next_in(const IntervalNode& node, Interval in) const;
 
   // What is wrong with the structure, in plain words; null when nothing is.
   [[nodiscard]] const char* fault() const;

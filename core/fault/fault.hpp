@@ -2,7 +2,7 @@
 //
 //   no VMA, or not allowed   SIGSEGV
 //   anonymous                the zero page for a read, a page of zeros for a write
-//   file                     its page, read in if it must be, with the ones around it that are there;
+//   file                     its page, read in if it must be, with those around it that are there;
 //                            a copy for a write to a private mapping
 //   present and read-only    the page is copied, or kept where nobody else can see it
 //   stack                    a VMA that grows down is extended first

@@ -40,10 +40,10 @@ void FileVmas::remove(Vma& vma) {
 }
 
 template <class Visit>
-void FileVmas::for_each(std::uint64_t first, std::uint64_t last, Visit visit) {
+void FileVmas::for_each(Interval pages, Visit visit) {
   const SharedGuard guard(lock_);
-  for (IntervalNode* node = vmas_.first_in(first, last); node != nullptr;
-       node = vmas_.next_in(*node, first, last))
+  for (IntervalNode* node = vmas_.first_in(pages); node != nullptr;
+       node = vmas_.next_in(*node, pages))
     visit(*static_cast<FileLink*>(node)->vma);
 }
 
@@ -51,7 +51,7 @@ void FileVmas::unmap(Mapping&, const Part& part) {
   const std::uint64_t last =
       part.count == 0 || part.first + part.count < part.first ? ~std::uint64_t{0}
                                                               : part.first + part.count - 1;
-  for_each(part.first, last, [&](Vma& vma) {
+  for_each({part.first, last}, [&](Vma& vma) {
     const std::uint64_t from = max_of(part.first, vma.pgoff);
     const std::uint64_t to = min_of(last, vma.pgoff + vma.pages().raw() - 1);
     const VirtRange range{vma.address_of(from), vma.address_of(to) + kPageSize};
@@ -63,7 +63,7 @@ void FileVmas::unmap(Mapping&, const Part& part) {
 bool FileVmas::clean(Mapping&, Page& page) {
   const std::uint64_t index = offset_of(page);
   bool was_dirty = false;
-  for_each(index, index, [&](Vma& vma) {
+  for_each({index, index}, [&](Vma& vma) {
     if (vma.has(VmFlags::kShared)) was_dirty |= clean_entry(vma, vma.address_of(index), page);
   });
   return was_dirty;

@@ -33,7 +33,7 @@ class FileVmas final : public MappingUsers {
 
  private:
   template <class Visit>
-  void for_each(std::uint64_t first, std::uint64_t last, Visit visit);
+  void for_each(Interval pages, Visit visit);
 
   RwSemaphore lock_;
   IntervalTree vmas_;

@@ -47,7 +47,8 @@ Bytes move_pages(const Move& move) {
     }
     done += step;
   }
-  if (done) mm.parts.tlb.flush_range(mm.tlb, {.range = {move.range.start, move.range.start + done}});
+  const VirtRange moved{move.range.start, move.range.start + done};
+  if (done) mm.parts.tlb.flush_range(mm.tlb, {.range = moved});
   return done;
 }
 

@@ -51,8 +51,8 @@ Result<void> ProcessFloor::start(Arena& arena) {
   anon_vmas_.emplace(*anon_vmas, *chains);
   faults_.emplace(*anon_vmas_);
   mm_parts_.emplace(MmParts{parts_.host, parts_.map, parts_.nodes, parts_.pages, parts_.kernel,
-                            parts_.mmu.tlb(), lru_, cache_, rules_, parts_.figures.committed, *mms, *vmas,
-                            *vma_nodes, *file_nodes_, parts_.kmalloc,
+                            parts_.mmu.tlb(), lru_, cache_, rules_, parts_.figures.committed,
+                            *mms, *vmas, *vma_nodes, *file_nodes_, parts_.kmalloc,
                             parts_.map.pfn_of(*zeros), parts_.keep_content});
   processes_.emplace(Processes::Parts{*mm_parts_, *anon_vmas_, *tasks});
   memory_.emplace(UserMemory::Parts{*faults_, parts_.mmu.walker(), parts_.mmu.model()});

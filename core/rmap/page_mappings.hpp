@@ -40,8 +40,9 @@ void for_each_place(const Page& page, Visit visit) {
   AnonVma& family = anon_vma_of(page);
   const SpinGuard guard(family.lock());
   const std::uint64_t index = offset_of(page);
-  for (IntervalNode* node = family.chains.first_in(index, index); node != nullptr;
-       node = family.chains.next_in(*node, index, index)) {
+  const Interval one{index, index};
+  for (IntervalNode* node = family.chains.first_in(one); node != nullptr;
+       node = family.chains.next_in(*node, one)) {
     Vma& vma = *static_cast<AnonVmaChain*>(node)->vma;
     if (!visit(vma, vma.address_of(index))) return;
   }

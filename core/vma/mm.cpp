@@ -16,7 +16,8 @@ std::uint32_t Mm::bytes_of(const Nodes& nodes) {
 Result<Mm*> Mm::create(const MmParts& parts, const MmLayout& layout) {
   void* const memory = parts.mms.alloc(Gfp::kKernelAccount);
   if (memory == nullptr) return Errno::kNoMemory;
-  auto* const words = reinterpret_cast<CpuMask::Word*>(static_cast<std::byte*>(memory) + sizeof(Mm));
+  std::byte* const behind = static_cast<std::byte*>(memory) + sizeof(Mm);
+  auto* const words = reinterpret_cast<CpuMask::Word*>(behind);
   for (std::size_t i = 0; i < mask_words(parts.nodes); ++i) new (&words[i]) CpuMask::Word(0);
   Mm* const mm = new (memory) Mm(parts, layout, {words, mask_words(parts.nodes)});
   if (const auto made = mm->tables.make_root(); !made.has_value()) {

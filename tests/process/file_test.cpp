@@ -16,9 +16,9 @@ class MappedFile : public ::testing::Test {
     for (unsigned i = 0; i < count; ++i) text[i * kPageSize.raw()] = static_cast<char>('a' + i);
     return text;
   }
-  VirtAddr map_file(RamFile& disk, std::uint64_t type, std::uint64_t pages) {
+  VirtAddr map_file(RamFile& disk, std::uint64_t type, PageCount pages) {
     MmapRequest request;
-    request.length = size_of(PageCount{pages});
+    request.length = size_of(pages);
     request.prot = prot::kRead | prot::kWrite;
     request.flags = type;
     request.file = &disk.file;
@@ -34,7 +34,7 @@ class MappedFile : public ::testing::Test {
 
 TEST_F(MappedFile, ShowsItsBytes) {
   RamFile disk(test, pages_of(3));
-  const VirtAddr at = map_file(disk, map::kPrivate, 3);
+  const VirtAddr at = map_file(disk, map::kPrivate, PageCount{3});
   EXPECT_EQ(test.read(process, at, 2), "a.");
   EXPECT_EQ(test.read(process, at + size_of(PageCount{2}), 2), "c.");
   EXPECT_EQ(process.mm->rss(Rss::kAnon), PageCount{0});
@@ -44,7 +44,7 @@ TEST_F(MappedFile, ShowsItsBytes) {
 
 TEST_F(MappedFile, TheFirstReadIsMajorAndBringsItsNeighbours) {
   RamFile disk(test, pages_of(8));
-  const VirtAddr at = map_file(disk, map::kPrivate, 8);
+  const VirtAddr at = map_file(disk, map::kPrivate, PageCount{8});
   test.read(process, at, 1);
   EXPECT_EQ(process.major_faults, 1U);
   const std::uint64_t minor = process.minor_faults;
@@ -58,7 +58,7 @@ TEST_F(MappedFile, TheFirstReadIsMajorAndBringsItsNeighbours) {
 
 TEST_F(MappedFile, APrivateWriteIsTheWritersAlone) {
   RamFile disk(test, pages_of(1));
-  const VirtAddr at = map_file(disk, map::kPrivate, 1);
+  const VirtAddr at = map_file(disk, map::kPrivate, PageCount{1});
   test.write(process, at, "mine");
   EXPECT_EQ(test.read(process, at, 5), "mine.");
   EXPECT_TRUE(test.floor->cache().fsync(disk.file).has_value());
@@ -69,7 +69,7 @@ TEST_F(MappedFile, APrivateWriteIsTheWritersAlone) {
 
 TEST_F(MappedFile, ASharedWriteReachesTheFile) {
   RamFile disk(test, pages_of(2));
-  const VirtAddr at = map_file(disk, map::kShared, 2);
+  const VirtAddr at = map_file(disk, map::kShared, PageCount{2});
   EXPECT_EQ(test.read(process, at, 1), "a");
   test.write(process, at, "ours");
   ASSERT_TRUE(do_msync(test.floor->caller(process), at, kPageSize, sync::kSync).has_value());
@@ -82,14 +82,14 @@ TEST_F(MappedFile, ASharedWriteReachesTheFile) {
 
 TEST_F(MappedFile, BeyondItsEndIsSigbus) {
   RamFile disk(test, pages_of(1));
-  const VirtAddr at = map_file(disk, map::kShared, 2);
+  const VirtAddr at = map_file(disk, map::kShared, PageCount{2});
   EXPECT_EQ(test.try_touch(process, at + kPageSize, Access::kUserRead), FaultEnd::kBeyondFile);
   unmap(at, 2);
 }
 
 TEST_F(MappedFile, ADiskThatFailsIsSigbusAndNotWrongBytes) {
   RamFile disk(test, pages_of(1));
-  const VirtAddr at = map_file(disk, map::kPrivate, 1);
+  const VirtAddr at = map_file(disk, map::kPrivate, PageCount{1});
   disk.failing = true;
   EXPECT_EQ(test.try_touch(process, at, Access::kUserRead), FaultEnd::kBeyondFile);
   disk.failing = false;
@@ -99,7 +99,7 @@ TEST_F(MappedFile, ADiskThatFailsIsSigbusAndNotWrongBytes) {
 
 TEST_F(MappedFile, TruncationTakesPagesAway) {
   RamFile disk(test, pages_of(3));
-  const VirtAddr at = map_file(disk, map::kShared, 3);
+  const VirtAddr at = map_file(disk, map::kShared, PageCount{3});
   for (unsigned i = 0; i < 3; ++i) test.read(process, at + size_of(PageCount{i}), 1);
   ASSERT_TRUE(test.floor->cache().truncate(disk.mapping, kPageSize).has_value());
   EXPECT_EQ(test.read(process, at, 1), "a");

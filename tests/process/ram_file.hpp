@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string>
 
-#include "fault/file_vmas.hpp"
+#include "fault/fault.hpp"
 #include "tests/process/process_machine.hpp"
 
 namespace quire::testing {
