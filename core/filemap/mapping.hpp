@@ -7,7 +7,9 @@
 // Units      Indices count pages from the start of the file, size() bytes.
 // Ownership  Whoever made it, which is until PageCache::evict() the cache's to read and write.
 // Locking    lock (kMapping) guards the tree; a reference that the tree gives is taken under it.
-//            `content` is held exclusively by who changes the size or writes, as i_rwsem is.
+//            `content` is held exclusively by who changes the size or writes (i_rwsem), outside
+//            page locks. Who reads pages in looks at the size under the lock: what was cut off
+//            before does not come back.
 // Source     Documentation/filesystems/vfs.rst (address_space), locking.rst.
 #pragma once
 
@@ -122,7 +124,6 @@ class Mapping {
 
   mutable SpinLock lock{LockRank::kMapping};
   RwSemaphore content;
-  RwSemaphore pages_stay;
 
  private:
   friend class PageCache;
@@ -140,6 +141,7 @@ class Mapping {
   MappingUsers* users_ = nullptr;
   std::atomic<std::uint64_t> size_;
   std::atomic<std::uint64_t> cached_ = 0;
+  std::atomic<std::uint64_t> dirtied_ns_ = 0;  // when its first page got dirty, if one is
   ErrSeq errors_;
   Mapping* newer_ = nullptr;  // in the cache's list of all
   Mapping* older_ = nullptr;

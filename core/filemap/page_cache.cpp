@@ -29,7 +29,9 @@ Page* PageCache::new_page(Gfp more) {
   return parts_.pages.allocate_page(Gfp::kHighUserMovable | more, Arch::current()->node);
 }
 
-Result<void> PageCache::add(Mapping& mapping, Page& page, std::uint64_t index) {
+// `page` is locked, has a reference of the caller's and belongs to nobody. kExists: there is one
+// at `index`. kFault: that is behind the end of the file.
+Result<void> PageCache::add(Mapping& mapping, Page& page, std::uint64_t index, Behind behind) {
   constexpr unsigned kTries = 8;
   const std::uint64_t entry = raw(parts_.map.index_of(page));
   if (mapping.is_shmem()) set_flag(page, PageFlag::kSwapBacked);
@@ -39,12 +41,13 @@ Result<void> PageCache::add(Mapping& mapping, Page& page, std::uint64_t index) {
   for (unsigned tries = 0; tries < kTries; ++tries) {
     {
       const SpinGuard guard(mapping.lock);
+      const bool cut = behind == Behind::kRefused && index >= mapping.end();
       const bool taken = mapping.pages_.load(index) != 0;
-      if (!taken && mapping.pages_.store(RadixTree::Index{index}, entry).has_value()) {
+      if (!cut && !taken && mapping.pages_.store(RadixTree::Index{index}, entry).has_value()) {
         account_cached(mapping, page, 1);
         break;
       }
-      error = taken ? Errno::kExists : Errno::kNoMemory;
+      error = cut ? Errno::kFault : taken ? Errno::kExists : Errno::kNoMemory;
     }
     // Nodes are taken without waiting: one that was waited for is at hand next time.
     void* const node = error == Errno::kNoMemory ? mapping.nodes_.alloc(Gfp::kKernel) : nullptr;
@@ -101,7 +104,8 @@ bool PageCache::lock_in(const Mapping& mapping, Page& page) {
   return false;
 }
 
-Result<Page*> PageCache::find_or_add_locked(Mapping& mapping, std::uint64_t index) {
+Result<Page*> PageCache::find_or_add_locked(Mapping& mapping, std::uint64_t index,
+                                            Behind behind) {
   for (;;) {
     if (Page* const page = find(mapping, index); page != nullptr) {
       if (lock_in(mapping, *page)) return page;
@@ -113,7 +117,7 @@ Result<Page*> PageCache::find_or_add_locked(Mapping& mapping, std::uint64_t inde
     // What is in no file but in memory alone is always newer than anything else.
     if (mapping.is_shmem())
       for (const PageFlag flag : {PageFlag::kUptodate, PageFlag::kDirty}) set_flag(*page, flag);
-    const Result<void> added = add(mapping, *page, index);
+    const Result<void> added = add(mapping, *page, index, behind);
     if (added.has_value()) return page;
     forget(*page);
     if (added.error() != Errno::kExists) return added.error();

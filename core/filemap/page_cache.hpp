@@ -5,7 +5,7 @@
 //           many dirty, and by whoever calls write_back()
 //   fault   a page for a page table
 //
-// Units       Offsets and lengths in bytes, indices and counts in pages.
+// Units       Offsets and lengths in bytes, indices and counts in pages. Callers check modes.
 // Ownership   find(), fault_in() and the like give a reference that Lru::put() drops.
 // Locking     Callers run on a CPU of the machine, with no spinlock held, and may sleep.
 //             Mapping::content is taken inside. set_dirty() may come with a PTE lock held.
@@ -84,8 +84,6 @@ class PageCache {
   [[nodiscard]] Page* find(Mapping& mapping, std::uint64_t index) {
     return mapping.find(array_, index);
   }
-  // `page` is locked, has a reference of the caller's and belongs to nobody. Errors: kExists.
-  Result<void> add(Mapping& mapping, Page& page, std::uint64_t index);
   // `page` is locked, and in no page table.
   void remove(Mapping& mapping, Page& page);
 
@@ -117,6 +115,9 @@ class PageCache {
   // Writes up to `most` dirty pages and does not wait for them; returns how many it began.
   std::uint64_t write_back(Mapping& mapping, PageCount most);
   std::uint64_t write_back_all(PageCount most);
+  // What a flusher thread does when woken, and every dirty_writeback_centisecs: writes files that
+  // have been dirty for so long, then others down to the background limit. Returns how many pages.
+  std::uint64_t flush(std::uint64_t expire_ns);
   // All that was dirty is written. The error since the file's opener was last told.
   Result<void> fsync(File& file);
 
@@ -152,12 +153,14 @@ class PageCache {
     return static_cast<Mapping*>(home_of(page));
   }
   Page* new_page(Gfp more);
+  enum class Behind : bool { kRefused, kAllowed };  // of a page that is behind the end of the file
+  Result<void> add(Mapping& mapping, Page& page, std::uint64_t index, Behind behind);
   bool lock_in(const Mapping& mapping, Page& page);
   void forget(Page& page) {
     unlock_page(page);
     parts_.lru.put(page);
   }
-  Result<Page*> find_or_add_locked(Mapping& mapping, std::uint64_t index);
+  Result<Page*> find_or_add_locked(Mapping& mapping, std::uint64_t index, Behind behind);
   Result<Page*> find_or_read(File& file, const Want& want);
   Result<Page*> bring_in(Mapping& mapping, std::uint64_t index);
   Result<void> make_uptodate(Mapping& mapping, Page& page);

@@ -29,9 +29,7 @@ Result<void> PageCache::make_uptodate(Mapping& mapping, Page& page) {
 
 // One page alone, where none was read ahead. kFault: it is behind the end of the file.
 Result<Page*> PageCache::bring_in(Mapping& mapping, std::uint64_t index) {
-  const SharedGuard guard(mapping.pages_stay);
-  if (index >= mapping.end()) return Errno::kFault;
-  QUIRE_TRY_ASSIGN(page, find_or_add_locked(mapping, index));
+  QUIRE_TRY_ASSIGN(page, find_or_add_locked(mapping, index, Behind::kRefused));
   if (has_flag(*page, PageFlag::kUptodate)) {
     unlock_page(*page);
     return page;

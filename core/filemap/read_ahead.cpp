@@ -117,7 +117,6 @@ void PageCache::read_window(File& file, std::uint64_t index) {
 
 // What is not there of the pages wanted, up to the end of the file. Nobody waits for it.
 void PageCache::read_pages(Mapping& mapping, const Want& want, std::uint64_t marked) {
-  const SharedGuard guard(mapping.pages_stay);
   const std::uint64_t end = min_of(want.index + want.count, mapping.end());
   Run run{*this, mapping, Run::Way::kRead};
   for (std::uint64_t index = want.index; index < end; ++index) {
@@ -125,7 +124,7 @@ void PageCache::read_pages(Mapping& mapping, const Want& want, std::uint64_t mar
     Page* const page = new_page(Gfp::kNoRetry | Gfp::kNoWarn);
     if (page == nullptr) break;
     set_flag(*page, PageFlag::kLocked);
-    const Result<void> added = add(mapping, *page, index);
+    const Result<void> added = add(mapping, *page, index, Behind::kRefused);
     if (!added.has_value()) {
       forget(*page);
       if (added.error() == Errno::kExists) continue;

@@ -10,7 +10,6 @@ Result<void> PageCache::truncate(Mapping& mapping, Bytes size) {
     zero_tail(mapping, old);
     mapping.size_.store(size.raw(), std::memory_order_release);
   } else {
-    const ExclusiveGuard stay(mapping.pages_stay);
     mapping.size_.store(size.raw(), std::memory_order_release);
     take_out(mapping, pages_to_hold(size).raw());
     zero_tail(mapping, size);

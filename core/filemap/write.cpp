@@ -49,7 +49,7 @@ Result<Page*> PageCache::page_to_write(Mapping& mapping, const WriteRequest& par
   const std::uint64_t start = at & ~kPageMask;
   const std::uint64_t end = at + part.from.size();
   for (;;) {
-    QUIRE_TRY_ASSIGN(page, find_or_add_locked(mapping, at >> kPageShift));
+    QUIRE_TRY_ASSIGN(page, find_or_add_locked(mapping, at >> kPageShift, Behind::kAllowed));
     if (has_flag(*page, PageFlag::kUptodate)) return page;
     const bool keeps_head = at != start && mapping.size().raw() > start;
     const bool keeps_tail = end < start + kPageSize.raw() && mapping.size().raw() > end;
@@ -81,6 +81,8 @@ bool PageCache::set_dirty(Page& page) {
   if (mapping == nullptr || mapping->is_shmem()) return true;
   const SpinGuard guard(mapping->lock);
   if (mapping_of(page) != mapping) return false;
+  if (!mapping->pages_.any_has(::quire::index_of(CacheMark::kDirty)))
+    mapping->dirtied_ns_.store(Arch::current()->host->now_ns(), std::memory_order_relaxed);
   mapping->pages_.set_mark(RadixTree::Index{offset_of(page)},
                            ::quire::index_of(CacheMark::kDirty));
   account(page, NodeItem::kNrDirty, 1);

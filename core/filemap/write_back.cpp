@@ -41,6 +41,25 @@ std::uint64_t PageCache::write_back_all(PageCount most) {
   return begun;
 }
 
+std::uint64_t PageCache::flush(std::uint64_t expire_ns) {
+  constexpr PageCount kTurn{1024};
+  std::uint64_t begun = 0;
+  {
+    const SharedGuard guard(list_lock_);
+    const std::uint64_t now = Arch::current()->host->now_ns();
+    for (Mapping* at = newest_; at != nullptr; at = at->older_) {
+      const bool expired = now - at->dirtied_ns_.load(std::memory_order_relaxed) >= expire_ns;
+      if (expired && at->any_has(CacheMark::kDirty)) begun += write_back(*at, kNoLimit);
+    }
+  }
+  while (node_pages(parts_.nodes, NodeItem::kNrDirty) > parts_.dirty.limits().background) {
+    const std::uint64_t turn = write_back_all(kTurn);
+    if (turn == 0) break;
+    begun += turn;
+  }
+  return begun;
+}
+
 Result<void> PageCache::fsync(File& file) {
   Mapping& mapping = file.mapping();
   if (!mapping.is_shmem()) {

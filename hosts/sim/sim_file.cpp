@@ -19,6 +19,7 @@ void SimDisk::serve(std::size_t pages, std::function<void()> done) {
 }
 
 bool SimFile::note(const Request& request) {
+  if (at_each_request) at_each_request();
   requests.push_back(request);
   return fails && fails(request);
 }
@@ -46,20 +47,21 @@ void SimFile::read(PageCache& cache, const PageRun& run) {
 
 void SimFile::write(PageCache& cache, const PageRun& run) {
   const bool failing = note({true, run.first, run.pages.size()});
-  disk_.serve(run.pages.size(), [this, &cache, failing, pages = pages_of(run), first = run.first,
-                                 size = run.size.raw()] {
-    std::uint64_t at = first * kPageSize.raw();
-    for (Page* const page : pages) {
-      if (failing) {
-        cache.write_done(*page, Errno::kIo);
-        continue;
-      }
-      const std::uint64_t length = std::min(size - at, kPageSize.raw());
-      if (bytes.size() < at + length) bytes.resize(at + length);
-      std::copy_n(cache.content_of(*page), length, bytes.data() + at);
-      at += kPageSize.raw();
-      cache.write_done(*page, {});
+  const std::uint64_t at = run.first * kPageSize.raw();
+  std::vector<std::byte> content;
+  for (const Page* const page : run.pages) {
+    const std::byte* const from = cache.content_of(*page);
+    const std::uint64_t left = run.size.raw() - at - content.size();
+    content.insert(content.end(), from, from + std::min(left, kPageSize.raw()));
+  }
+  disk_.serve(run.pages.size(), [this, &cache, failing, pages = pages_of(run), at,
+                                 content = std::move(content)] {
+    if (!failing) {
+      bytes.resize(std::max(bytes.size(), at + content.size()));
+      std::ranges::copy(content, bytes.begin() + static_cast<std::ptrdiff_t>(at));
     }
+    for (Page* const page : pages)
+      cache.write_done(*page, failing ? Result<void>(Errno::kIo) : Result<void>());
   });
 }
 

@@ -2,6 +2,7 @@
 //
 // Latency    A request waits for those before it on the same disk, then takes `latency_ns`, and
 //            `page_ns` for each of its pages. With neither it is done before the call returns.
+//            What is written is what the pages hold when the request is made.
 // Failing    Where `fails` says so, every page of the request ends with kIo and no byte moves.
 // Ownership  Outlives the machine's use of it; the machine's host is the one it was made with.
 #pragma once
@@ -47,6 +48,7 @@ class SimFile final : public BlockFile {
   void read(PageCache& cache, const PageRun& run) override;
   void write(PageCache& cache, const PageRun& run) override;
   Result<void> resize(Bytes size) override {
+    if (at_each_request) at_each_request();
     bytes.resize(size.raw());
     return {};
   }
@@ -54,6 +56,7 @@ class SimFile final : public BlockFile {
   std::vector<std::byte> bytes;  // what is on the disk
   std::vector<Request> requests;
   std::function<bool(const Request&)> fails;
+  std::function<void()> at_each_request;
 
  private:
   [[nodiscard]] bool note(const Request& request);

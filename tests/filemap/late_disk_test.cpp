@@ -45,6 +45,7 @@ TEST(LateDisk, FsyncReturnsWhenAllIsOnTheDisk) {
     EXPECT_EQ(file.disk_file.bytes.size(), 40 * kPage);
     EXPECT_EQ(file.disk_file.bytes[0], std::byte{8});
     EXPECT_EQ(machine.count(NodeItem::kNrWriteback), 0);
+    EXPECT_EQ(machine.count(NodeItem::kNrDirty), 0);
   });
   machine.host.run_until_idle();
 }
@@ -114,8 +115,10 @@ TEST_P(Explored, NoTaskLosesAByteOfItsOwnPartWhateverOthersDo) {
 TEST_P(Explored, WhatIsCutOffStaysGoneWhoeverReadsMeanwhile) {
   CacheMachine machine({.latency_ns = 3000, .page_ns = 100},
                        {.seed = GetParam(), .explore = true});
-  constexpr std::uint64_t kSize = 8 * kPage;
+  constexpr std::uint64_t kPages = 70;
+  constexpr std::uint64_t kSize = kPages * kPage;
   TestFile file(machine, kSize);
+  file.disk_file.at_each_request = [&] { machine.host.preempt_point(); };
   bool done = false;
   machine.host.spawn(machine.machine.cpus()[0], "cutter", [&] {
     Random random(GetParam());
@@ -139,7 +142,8 @@ TEST_P(Explored, WhatIsCutOffStaysGoneWhoeverReadsMeanwhile) {
       File own(file.mapping, {}, "file", nullptr);
       ByteVector bytes(2 * kPage);
       while (!done) {
-        const std::uint64_t page = random.below(8);
+        const std::uint64_t page = random.below(kPages);
+        machine.cache.advise(own, ReadAdvice::kWillNeed, {page / 2, kPages});
         EXPECT_TRUE(machine.cache.read(own, {Bytes{page * kPage}, bytes}).has_value());
         if (const auto fault = machine.cache.fault_in(own, page); fault.has_value()) {
           unlock_page(*fault->page);

@@ -159,6 +159,24 @@ TEST_F(PageCacheTest, AWriterWhoMakesTooMuchDirtyWritesSomeHimself) {
   EXPECT_LE(machine.count(NodeItem::kNrDirty), 400);
 }
 
+TEST_F(PageCacheTest, AFlusherWritesOldDirtAndWhatIsTooMuch) {
+  constexpr std::uint64_t kExpire = 30'000'000'000;
+  TestFile old(machine, 0);
+  TestFile young(machine, 0);
+  machine.host.advance_ns(5'000'000'000);
+  ASSERT_TRUE(old.write(0, filled(3 * kPage, 9)).has_value());
+  machine.host.advance_ns(20'000'000'000);
+  ASSERT_TRUE(old.write(0, filled(kPage, 9)).has_value());
+  ASSERT_TRUE(young.write(0, filled(2 * kPage, 9)).has_value());
+  EXPECT_EQ(cache.flush(kExpire), 0u);
+  machine.host.advance_ns(11'000'000'000);
+  EXPECT_EQ(cache.flush(kExpire), 3u) << "since its first page got dirty";
+  EXPECT_FALSE(old.mapping.any_has(CacheMark::kDirty));
+  fold_vmstat(machine.machine.nodes(), machine.machine.cpus()[0].percpu);
+  machine.limits.now = {PageCount{10}, PageCount{1}};
+  EXPECT_EQ(cache.flush(kExpire), 2u);
+}
+
 TEST_F(PageCacheTest, AFaultGivesThePageLockedAndSaysWhetherItHadToBeRead) {
   TestFile file(machine, 4 * kPage + 1);
   const auto first = cache.fault_in(file.file, 2);
@@ -221,6 +239,13 @@ TEST_F(PageCacheTest, WhatAMappingWroteBehindTheEndIsNoPartOfTheFile) {
   machine.lru.put(*fault->page);
   ASSERT_TRUE(file.write(300, filled(1, 7)).has_value());
   EXPECT_EQ(file.read({200, 1})->front(), std::byte{0});
+  const auto again = cache.fault_in(file.file, 0);
+  cache.content_of(*again->page)[400] = std::byte{9};
+  cache.set_dirty(*again->page);
+  unlock_page(*again->page);
+  ASSERT_TRUE(cache.fsync(file.file).has_value());
+  EXPECT_EQ(cache.content_of(*again->page)[400], std::byte{0}) << "and is gone when it is written";
+  machine.lru.put(*again->page);
 }
 
 TEST_F(PageCacheTest, DroppedCachesLeaveWhatIsDirtyOrInUse) {

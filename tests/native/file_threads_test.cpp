@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -114,6 +115,44 @@ TEST_F(FileThreads, EachReadsWhatItWroteAndTheFileHasAllOfItInTheEnd) {
                               NodeItem::kNrInactiveFile, NodeItem::kNrActiveFile})
     EXPECT_EQ(exact(machine_, item), 0) << name_of(item);
   EXPECT_TRUE(audited(machine_));
+}
+
+// As a program does that has the page mapped: it takes no lock of the page.
+TEST_F(FileThreads, APageThatIsWrittenToWhileItIsWrittenBackIsWrittenAgain) {
+  constexpr unsigned kRounds = 100'000;
+  Page* page = nullptr;
+  CpuPool pool(machine_.cpus());
+  {
+    CpuClaim claim(pool);
+    const CpuUse use(claim);
+    File file(*mapping_, {}, "file", nullptr);
+    ASSERT_TRUE(cache_->write(file, {Bytes{0}, ByteVector(kPageSize.raw())}).has_value());
+    page = cache_->find(*mapping_, 0);
+  }
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    CpuClaim claim(pool);
+    const CpuUse use(claim);
+    auto* const word = reinterpret_cast<std::uint32_t*>(cache_->content_of(*page));
+    for (std::uint32_t i = 1; i <= kRounds; ++i) {
+      __atomic_store_n(word, i, __ATOMIC_RELAXED);
+      cache_->set_dirty(*page);
+    }
+    done = true;
+  });
+  CpuClaim claim(pool);
+  const CpuUse use(claim);
+  File file(*mapping_, {}, "file", nullptr);
+  while (!done) ASSERT_TRUE(cache_->fsync(file).has_value());
+  writer.join();
+  ASSERT_TRUE(cache_->fsync(file).has_value());
+  std::uint32_t stored = 0;
+  ASSERT_EQ(pread(descriptor_, &stored, sizeof stored, 0), ssize_t{sizeof stored});
+  EXPECT_EQ(stored, kRounds);
+  EXPECT_EQ(exact(machine_, NodeItem::kNrDirty), 0);
+  EXPECT_FALSE(mapping_->any_has(CacheMark::kDirty));
+  lru_->put(*page);
+  cache_->evict(*mapping_);
 }
 
 }  // namespace
