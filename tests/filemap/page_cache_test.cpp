@@ -230,6 +230,17 @@ TEST_F(PageCacheTest, ACutFileHasNothingBehindItsEndAlsoWhenItGrowsAgain) {
   for (std::size_t i = 100; i < 2 * kPage; ++i) ASSERT_EQ((*bytes)[i], std::byte{0});
 }
 
+TEST_F(PageCacheTest, PagesThatAreCutOffWhileTheyAreReadAheadDoNotComeBack) {
+  TestFile file(machine, 70 * kPage);
+  file.disk_file.at_each_request = [&] {
+    file.disk_file.at_each_request = nullptr;
+    EXPECT_TRUE(cache.truncate(file.mapping, Bytes{40 * kPage}).has_value());
+  };
+  cache.advise(file.file, ReadAdvice::kWillNeed, {0, 70});
+  EXPECT_TRUE(file.cached(39));
+  EXPECT_EQ(file.mapping.cached(), 40u);
+}
+
 TEST_F(PageCacheTest, WhatAMappingWroteBehindTheEndIsNoPartOfTheFile) {
   TestFile file(machine, 100);
   const auto fault = cache.fault_in(file.file, 0);
