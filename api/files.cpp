@@ -26,6 +26,7 @@ std::string_view relative(const char* path) {
 quire::Result<std::string> text_of(quire_machine& machine, std::string_view path) {
   StringSink sink;
   const Call call(machine);
+  const std::shared_lock processes(machine.processes_lock);
   QUIRE_TRY(machine.machine->proc().read(path, sink));
   return std::move(sink.text);
 }
@@ -51,9 +52,22 @@ int64_t quire_write(quire_machine* machine, const char* path, const char* text) 
   if (machine == nullptr || path == nullptr || text == nullptr)
     return fail(Errno::kInvalid, "no machine, path or text");
   const Call call(*machine);
+  const std::shared_lock processes(machine->processes_lock);
   const auto taken = machine->machine->proc().write(relative(path), text);
   if (!taken.has_value()) return fail(taken.error(), path);
   return static_cast<int64_t>(*taken);
+}
+
+int64_t quire_read_words(quire_machine* machine, const char* path, const quire_words* into) {
+  if (machine == nullptr || path == nullptr || into == nullptr ||
+      (into->words == nullptr && into->count != 0))
+    return fail(Errno::kInvalid, "no machine, path or words");
+  const Call call(*machine);
+  const std::shared_lock processes(machine->processes_lock);
+  const auto count = machine->machine->proc().read_words(relative(path), into->first,
+                                                         {into->words, into->count});
+  if (!count.has_value()) return fail(count.error(), path);
+  return static_cast<int64_t>(*count);
 }
 
 int64_t quire_counter(quire_machine* machine, const char* name) {

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <shared_mutex>
 #include <string>
 
 #include "api/areas.hpp"
@@ -54,6 +55,9 @@ struct quire_machine {
   std::mutex sim_lock;
   std::unique_ptr<quire::Machine> machine;
   std::optional<quire::CpuPool> pool;
+  // Null: there has been no process. Exclusively: processes come and go; taken within a Call.
+  quire::ProcessFloor* process_floor = nullptr;
+  std::shared_mutex processes_lock;
   quire::api::Areas areas;
   // Distinguishes machines that lie at the same address one after the other.
   const std::uint64_t serial;

@@ -99,6 +99,7 @@ Result<ProcessFloor*> Machine::processes() {
     process_floor_.reset();
     return started.error();
   }
+  proc_sources_->processes = &process_floor_->processes();
   return &*process_floor_;
 }
 

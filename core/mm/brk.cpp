@@ -14,7 +14,7 @@ bool within_data_limit(const Mm& mm, VirtAddr end) {
   return data.raw() <= mm.limits.data;
 }
 
-// The heap's VMA grows, or there is a new one.
+// The heap's VMA grows, or there is a new one: it never grows out of what lies below the heap.
 Result<void> add_pages(const Caller& caller, VirtRange range) {
   Mm& mm = caller.mm;
   const VmFlags flags = kHeap | mm.default_flags;
@@ -22,7 +22,8 @@ Result<void> add_pages(const Caller& caller, VirtRange range) {
       .range = range, .flags = flags, .pgoff = range.start.raw() >> kPageShift};
   Vma* const after = mm.vmas.find(range.start);
   Vma* const before = after != nullptr ? after->previous : mm.vmas.last();
-  if (before != nullptr && extends(*before, added)) {
+  const bool of_heap = before != nullptr && mm.layout.start_brk < before->end();
+  if (of_heap && extends(*before, added)) {
     resize(caller, *before, {before->start(), range.end});
     before->flags |= VmFlags::kSoftDirty;
     return {};

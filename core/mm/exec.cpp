@@ -40,7 +40,8 @@ bool is_whole(const Mm& mm, VirtRange range) {
 Result<void> add_segments(Mm& mm, const ProgramImage& image) {
   for (const Segment& segment : image.segments) {
     if (!is_whole(mm, segment.range)) return Errno::kInvalid;
-    QUIRE_TRY(add(mm, segment.range, kDataFlags | (segment.access & VmFlags::kAccess)));
+    QUIRE_TRY(add(mm, segment.range, kDataFlags | VmFlags::kSoftDirty |
+                                        (segment.access & VmFlags::kAccess)));
     const bool code = any(segment.access & VmFlags::kExec);
     VirtAddr& start = code ? mm.layout.start_code : mm.layout.start_data;
     VirtAddr& end = code ? mm.layout.end_code : mm.layout.end_data;

@@ -1,5 +1,6 @@
 #include "procfs/file_table.hpp"
 
+#include "procfs/process_files.hpp"
 #include "procfs/slab_files.hpp"
 
 namespace quire {
@@ -52,6 +53,14 @@ constexpr NodeFile kNodeFiles[] = {
     {"numastat", show_node_numastat}, {"vmstat", show_node_vmstat},
 };
 
+constexpr ProcessFile kProcessFiles[] = {
+    {"maps", 0444, show_maps},
+    {"smaps", 0444, show_smaps},
+    {"smaps_rollup", 0444, show_smaps_rollup},
+    {"statm", 0444, show_statm},
+    {"status", 0444, show_status},
+};
+
 constexpr MemoryBlockFile kBlockFiles[] = {
     {"online", 0644, show_block_online, write_block_online},
     {"phys_device", 0444, show_block_device},
@@ -65,6 +74,7 @@ constexpr MemoryBlockFile kBlockFiles[] = {
 
 std::span<const FixedFile> fixed_files() { return kFixedFiles; }
 std::span<const NodeFile> node_files() { return kNodeFiles; }
+std::span<const ProcessFile> process_files() { return kProcessFiles; }
 std::span<const MemoryBlockFile> block_files() { return kBlockFiles; }
 
 }  // namespace quire

@@ -1,6 +1,7 @@
 #include "procfs/proc_tree.hpp"
 
 #include "procfs/file_table.hpp"
+#include "procfs/process_files.hpp"
 #include "procfs/slab_files.hpp"
 
 namespace quire {
@@ -114,6 +115,26 @@ std::optional<TracesOfSlab> find_slab_traces(const ProcSources& from, std::strin
   return TracesOfSlab{cache, file};
 }
 
+// What follows "proc/" and a process's number, and the process.
+Process* take_process(const ProcSources& from, std::string_view& path) {
+  if (from.processes == nullptr || !take(path, kProcDirectory)) return nullptr;
+  const auto pid = take_directory_number(path);
+  if (!pid.has_value() || *pid > ~std::uint32_t{0}) return nullptr;
+  return from.processes->find(static_cast<std::uint32_t>(*pid));
+}
+
+// A file in the directory of a process.
+struct FileOfProcess {
+  Process* process;
+  const ProcessFile* file;
+};
+std::optional<FileOfProcess> find_process_file(const ProcSources& from, std::string_view path) {
+  Process* const process = take_process(from, path);
+  const ProcessFile* const file = find_named(process_files(), path);
+  if (process == nullptr || file == nullptr) return std::nullopt;
+  return FileOfProcess{process, file};
+}
+
 std::optional<Sysctl> find_sysctl(const ProcSources& from, std::string_view path) {
   if (!take(path, kSysctlDirectory)) return std::nullopt;
   return from.sysctls.find(path);
@@ -181,6 +202,17 @@ void list_slab_traces(const ProcSources& from, PathVisitor& visitor) {
   }
 }
 
+void list_processes(const ProcSources& from, PathVisitor& visitor) {
+  if (from.processes == nullptr) return;
+  from.processes->for_each([&](const Process& process) {
+    for (const ProcessFile& file : process_files()) {
+      PathText path;
+      path.text().str(kProcDirectory).dec(process.task.pid).ch('/').str(file.name);
+      visitor.visit(path.finish(), file.mode);
+    }
+  });
+}
+
 void list_sysctls(const ProcSources& from, PathVisitor& visitor) {
   for (const SysctlRow& row : sysctl_rows()) {
     if (!row.is_in(from.nodes.arch())) continue;
@@ -216,7 +248,20 @@ Result<void> ProcTree::read(std::string_view path, TextSink& sink) const {
   }
   if (const auto found = find_slab_traces(sources_, path))
     return show_slab_traces(*found->cache, found->file->kind, out);
+  if (const auto found = find_process_file(sources_, path)) {
+    found->file->show(sources_, *found->process, out);
+    return {};
+  }
   return Errno::kNoEntry;
+}
+
+Result<std::size_t> ProcTree::read_words(std::string_view path, std::uint64_t first,
+                                         std::span<std::uint64_t> words) const {
+  if (path == "proc/kpagecount") return read_kpagecount(sources_, Pfn{first}, words);
+  if (path == "proc/kpageflags") return read_kpageflags(sources_, Pfn{first}, words);
+  Process* const process = take_process(sources_, path);
+  if (process == nullptr || path != "pagemap") return Errno::kNoEntry;
+  return read_pagemap(*process, first, words);
 }
 
 Result<std::size_t> ProcTree::write(std::string_view path, std::string_view text) const {
@@ -237,6 +282,7 @@ Result<std::size_t> ProcTree::write(std::string_view path, std::string_view text
     return text.size();
   }
   if (find_node_file(sources_, path) || find_slab_traces(sources_, path)) return Errno::kAccess;
+  if (find_process_file(sources_, path)) return Errno::kIo;
   return Errno::kNoEntry;
 }
 
@@ -255,6 +301,7 @@ void ProcTree::list(PathVisitor& visitor) const {
   list_nodes(sources_, visitor);
   list_blocks(sources_, visitor);
   list_slabs(sources_, visitor);
+  list_processes(sources_, visitor);
   list_slab_traces(sources_, visitor);
 }
 

@@ -9,10 +9,12 @@
 // Errors   kNoEntry: no such file. kAccess: it can only be written, or only be read; kIo: a write
 //          to a file of /proc that takes none. What writing can give besides: procfs/sysctls.hpp.
 // Cost     The text is made at each read. No heap: it leaves through the sink piece by piece.
-// Locking  Zone locks for a moment at a time; readers see numbers that change while they read.
+// Locking  A process does not come or go while its files are read or all are listed. Zone locks for
+//          a moment at a time; readers see numbers that change while they read.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/base.hpp"
@@ -34,6 +36,10 @@ class ProcTree {
   explicit ProcTree(const ProcSources& sources) : sources_(sources) {}
 
   Result<void> read(std::string_view path, TextSink& sink) const;
+  // Of a file of 64-bit words, proc/PID/pagemap, proc/kpagecount or proc/kpageflags, those from
+  // number `first` on; how many there are. Such files are not listed.
+  Result<std::size_t> read_words(std::string_view path, std::uint64_t first,
+                                 std::span<std::uint64_t> words) const;
   // The bytes of `text` that were taken. Linux takes less than all of them when one number was
   // enough, and whoever writes has to go on with the rest.
   Result<std::size_t> write(std::string_view path, std::string_view text) const;

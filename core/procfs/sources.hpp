@@ -18,6 +18,8 @@
 
 namespace quire {
 
+class Processes;
+
 // Sums that no zone or node counts. Whoever counts them writes them here.
 struct MemoryFigures {
   PageCount swap_total;
@@ -41,6 +43,7 @@ struct ProcSources {
   const PageOwners* owners = nullptr;  // null: page_owner is off
   SlabCaches* slabs = nullptr;   // null: there are none to show
   const VmallocSpace* vmalloc = nullptr;  // null: figures say what is used, of areas nothing
+  Processes* processes = nullptr;    // null: there have been none
   MemoryHotplug* hotplug = nullptr;  // null: memory blocks stay as they booted
   bool debug_tlbflush = false;   // vmstat has the nr_tlb_ rows
   bool under_hypervisor = true;  // as the recorded kernel ran; decides the size of memory blocks

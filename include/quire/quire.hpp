@@ -8,8 +8,8 @@
 //   }                                          // freed here
 //   std::string zoneinfo = machine->read("/proc/zoneinfo").value();
 //
-// Ownership  A Machine owns the machine and its host. Attachments and Pages borrow it and end
-//            before it.
+// Ownership  A Machine owns the machine and its host. Attachments, Pages and Processes borrow it
+//            and end before it.
 // Errors     A Result holds the value or an Error: the errno and the reason. value() of a Result
 //            without one ends the program.
 // Threads    As the C API; an Attachment ends on the thread that made it.
@@ -19,11 +19,13 @@
 
 #include <quire/pages.hpp>
 #include <quire/percpu.hpp>
+#include <quire/process.hpp>
 #include <quire/quire.h>
 
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace quire {
 inline namespace api {
@@ -61,6 +63,11 @@ class Machine {
                                static_cast<unsigned>(order));
     if (page == nullptr) return failed(0);
     return Pages(machine_, page, order);
+  }
+
+  // A process that executes a program of these parts; without any it has a stack alone.
+  Result<Process> process(const std::string& name, const std::vector<Segment>& segments = {}) {
+    return Process::create(machine_, name, segments);
   }
 
   // A zeroed T on every CPU.

@@ -41,7 +41,13 @@ echo "the examples"
 cc -std=c11 -Wall -Wextra -Werror "$here/../../examples/embed_c.c" -o "$scratch/embed_c" $flags
 # shellcheck disable=SC2086
 c++ -std=c++17 -Wall -Wextra -Werror "$here/../../examples/embed.cpp" -o "$scratch/embed_cpp" $flags
+# shellcheck disable=SC2086
+c++ -std=c++17 -Wall -Wextra -Werror "$here/../../examples/process.cpp" -o "$scratch/process" $flags
 "$scratch/embed_c" >"$scratch/embed_c.out"
 grep -q "^four pages from pfn [0-9]* in zone DMA32 of node 0" "$scratch/embed_c.out"
 grep -q "^kept by the machine, across two pages" "$scratch/embed_c.out"
 "$scratch/embed_cpp" | grep "^2 MiB from pfn"
+"$scratch/process" >"$scratch/process.out"
+grep -q '^first page:  parent reads "parent", child reads "child!"$' "$scratch/process.out"
+grep -q '^second page: parent reads "common", child reads "common"$' "$scratch/process.out"
+[ "$(grep -c '^7ffff7ffb000-7ffff7fff000 rw-p 00000000 00:00 0 $' "$scratch/process.out")" = 2 ]

@@ -1,0 +1,54 @@
+// What calls of quire/process.hpp take and give. Values are Linux's.
+#pragma once
+
+#include <quire/process.h>
+
+#include <cstdint>
+
+namespace quire {
+inline namespace api {
+
+enum class Address : std::uint64_t {};  // of a process
+constexpr Address operator+(Address at, std::uint64_t bytes) {
+  return static_cast<Address>(static_cast<std::uint64_t>(at) + bytes);
+}
+enum class Access : std::uint32_t {
+  kNone = QUIRE_PROT_NONE,
+  kRead = QUIRE_PROT_READ,
+  kWrite = QUIRE_PROT_WRITE,
+  kExec = QUIRE_PROT_EXEC,
+  kReadWrite = kRead | kWrite,
+  kReadExec = kRead | kExec,
+};
+enum class MapFlags : std::uint64_t {
+  kPrivate = QUIRE_MAP_PRIVATE | QUIRE_MAP_ANONYMOUS,
+  kShared = QUIRE_MAP_SHARED | QUIRE_MAP_ANONYMOUS,
+  kFixed = QUIRE_MAP_FIXED,
+  kGrowsDown = QUIRE_MAP_GROWSDOWN,
+  kLocked = QUIRE_MAP_LOCKED,
+  kNoReserve = QUIRE_MAP_NORESERVE,
+  kPopulate = QUIRE_MAP_POPULATE,
+};
+constexpr MapFlags operator|(MapFlags a, MapFlags b) {
+  return static_cast<MapFlags>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));
+}
+enum class Advice : std::uint32_t {
+  kDontNeed = QUIRE_MADV_DONTNEED,
+  kDontFork = QUIRE_MADV_DONTFORK,
+  kDoFork = QUIRE_MADV_DOFORK,
+  kWipeOnFork = QUIRE_MADV_WIPEONFORK,
+  kPopulateRead = QUIRE_MADV_POPULATE_READ,
+  kPopulateWrite = QUIRE_MADV_POPULATE_WRITE,
+};
+struct Span {
+  Address start{};
+  std::uint64_t size = 0;  // bytes
+};
+struct Segment {
+  Span span;
+  Access access = Access::kRead;
+};
+struct Done {};
+
+}  // namespace api
+}  // namespace quire
