@@ -37,7 +37,6 @@ std::optional<std::string> quire_machine::boot(const quire::machine_file::Machin
   quire::CpuPool::Drain drain;
   if (native)
     drain = [this](quire::CpuContext& cpu) {
-      if (process_floor != nullptr) process_floor->lru().drain_here();
       machine->slabs().drain_cpu(cpu.cpu);
       machine->pages().drain_cpu(cpu.cpu);
     };
