@@ -31,7 +31,7 @@ class Host {
   // Errors: kNoMemory.
   virtual Result<std::byte*> reserve_tables(Bytes size, NodeId node) = 0;
 
-  // A window of address space for the content of `frames` page frames, aligned to 2 MiB: all that
+  // A window of address space for the content of `frames` page frames, aligned to 4 MiB: all that
   // the machine may ever have, most of which may never be touched. Called once. Errors: kNoMemory.
   virtual Result<std::byte*> reserve_frames(PageCount frames) = 0;
 

@@ -129,7 +129,12 @@ namespace {
 class MinimalHost final : public Host {
  public:
   Result<std::byte*> reserve_tables(Bytes size, NodeId) override { return map(size); }
-  Result<std::byte*> reserve_frames(PageCount frames) override { return map(size_of(frames)); }
+  Result<std::byte*> reserve_frames(PageCount frames) override {
+    constexpr Bytes kAlign = mib(4);
+    QUIRE_TRY_ASSIGN(memory, map(size_of(frames) + kAlign));
+    const VirtAddr start{reinterpret_cast<std::uintptr_t>(memory)};
+    return memory + (start.align_up(kAlign) - start).raw();
+  }
   Result<void> map_frames(std::byte*, PfnRange, NodeId) override { return {}; }
   void log(std::string_view line) override {
     write_text(line);

@@ -9,8 +9,8 @@ Mappings::~Mappings() {
 }
 
 Result<std::byte*> Mappings::map(Bytes size) {
-  constexpr std::uintptr_t kHuge = std::uintptr_t{2} << 20;
-  const Bytes room = size.raw() < kHuge ? size : size + Bytes{kHuge};
+  constexpr std::uintptr_t kAlign = kMaxOrderPages.raw() * kPageSize.raw();
+  const Bytes room = size.raw() < kAlign ? size : size + Bytes{kAlign};
   void* const memory = ::mmap(nullptr, room.raw(), PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return Errno::kNoMemory;
@@ -18,9 +18,9 @@ Result<std::byte*> Mappings::map(Bytes size) {
   auto* const start = static_cast<std::byte*>(memory);
   const std::lock_guard guard(mutex_);
   mappings_.push_back({start, room});
-  if (size.raw() < kHuge) return start;
+  if (size.raw() < kAlign) return start;
   const auto address = reinterpret_cast<std::uintptr_t>(start);
-  return start + (((address + kHuge - 1) & ~(kHuge - 1)) - address);
+  return start + (((address + kAlign - 1) & ~(kAlign - 1)) - address);
 }
 
 Bytes Mappings::total() const {

@@ -26,7 +26,7 @@ class Mappings {
   Mappings(const Mappings&) = delete;
   Mappings& operator=(const Mappings&) = delete;
 
-  // Zeroed, and aligned to a huge page where it is as large as one.
+  // Zeroed, and aligned to the largest block of pages where it is as large as one.
   Result<std::byte*> map(Bytes size);
 
   // Address space in use.

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -168,7 +169,7 @@ TEST(MemoryModels, MoreThanTwoToThe32PagesAreRefusedWithAReason) {
     TestMachine machine(shape);
     FAIL() << "17 TiB booted";
   } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("17407 GiB of RAM, at most 16384"), std::string::npos) << error.what();
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("17407 GiB of RAM, at most 16384"));
   }
 }
 
