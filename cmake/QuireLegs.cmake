@@ -2,5 +2,5 @@
 # They use every CPU themselves, so nothing runs beside them.
 foreach(leg asan tsan freestanding thread-safety fuzz install)
   add_test(NAME leg.${leg} COMMAND ${PROJECT_SOURCE_DIR}/scripts/leg.sh ${leg})
-  set_tests_properties(leg.${leg} PROPERTIES LABELS leg RUN_SERIAL ON TIMEOUT 1500)
+  set_tests_properties(leg.${leg} PROPERTIES LABELS leg RUN_SERIAL ON TIMEOUT 2100)
 endforeach()

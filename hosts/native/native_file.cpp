@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 namespace quire {
 namespace {
@@ -22,6 +24,14 @@ ssize_t move_all(std::uint64_t length, Move move) {
     done += static_cast<std::uint64_t>(moved);
   }
   return static_cast<ssize_t>(done);
+}
+
+// The page as it is now. Others may write to it meanwhile, and what they write may be torn: such a
+// page is dirty again, and is written once more.
+[[gnu::no_sanitize("thread")]] void take_snapshot(const std::byte* content,
+                                                  std::span<std::uint64_t> words) {
+  const auto* const from = reinterpret_cast<const volatile std::uint64_t*>(content);
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = from[i];
 }
 
 }  // namespace
@@ -43,8 +53,10 @@ void NativeFile::read(PageCache& cache, const PageRun& run) {
 
 void NativeFile::write(PageCache& cache, const PageRun& run) {
   std::uint64_t at = run.first * kPageSize.raw();
+  std::array<std::uint64_t, kPageSize.raw() / sizeof(std::uint64_t)> words;
+  const auto* const content = reinterpret_cast<const std::byte*>(words.data());
   for (Page* const page : run.pages) {
-    const std::byte* const content = cache.content_of(*page);
+    take_snapshot(cache.content_of(*page), words);
     const std::uint64_t length = std::min(run.size.raw() - at, kPageSize.raw());
     const ssize_t put = move_all(length, [&](std::uint64_t done) {
       return pwrite(descriptor_, content + done, length - done, static_cast<off_t>(at + done));
