@@ -28,8 +28,8 @@ ssize_t move_all(std::uint64_t length, Move move) {
 
 // The page as it is now. Others may write to it meanwhile, and what they write may be torn: such a
 // page is dirty again, and is written once more.
-[[gnu::no_sanitize("thread")]] void take_snapshot(const std::byte* content,
-                                                  std::span<std::uint64_t> words) {
+__attribute__((no_sanitize("thread"))) void take_snapshot(const std::byte* content,
+                                                           std::span<std::uint64_t> words) {
   const auto* const from = reinterpret_cast<const volatile std::uint64_t*>(content);
   for (std::size_t i = 0; i < words.size(); ++i) words[i] = from[i];
 }
