@@ -191,6 +191,34 @@ int quire_process_munmap(quire_machine* machine, int64_t pid, const quire_span* 
   return static_cast<int>(on_span({machine, pid, "munmap"}, span, quire::do_munmap));
 }
 
+int quire_flush_tlb_mm(quire_machine* machine, int64_t pid) {
+  return static_cast<int>(as_process({machine, pid, "flush_tlb_mm"},
+                                     [](quire::ProcessFloor&, Process& process) {
+    process.mm->parts.tlb.flush_mm(process.mm->tlb);
+    return Result<void>{};
+  }));
+}
+
+int quire_flush_tlb_range(quire_machine* machine, int64_t pid, const quire_span* span) {
+  const auto flush = [](const Caller& caller, VirtAddr at, Bytes size) -> Result<void> {
+    const VirtRange pages{at.align_down(quire::kPageSize), (at + size).align_up(quire::kPageSize)};
+    if (pages.end < at || caller.mm.layout.task_size < pages.end) return Errno::kInvalid;
+    if (!pages.empty()) caller.mm.parts.tlb.flush_range(caller.mm.tlb, {.range = pages});
+    return {};
+  };
+  return static_cast<int>(on_span({machine, pid, "flush_tlb_range"}, span, flush));
+}
+
+int quire_flush_tlb_page(quire_machine* machine, int64_t pid, uint64_t address) {
+  return static_cast<int>(as_process({machine, pid, "flush_tlb_page"},
+                                     [&](quire::ProcessFloor&, Process& process) -> Result<void> {
+    const VirtAddr at{address};
+    if (process.mm->layout.task_size <= at) return Errno::kInvalid;
+    process.mm->parts.tlb.flush_page(process.mm->tlb, at.align_down(quire::kPageSize));
+    return {};
+  }));
+}
+
 int quire_process_mprotect(quire_machine* machine, int64_t pid, const quire_span* span,
                            uint32_t prot) {
   const auto protect = [&](const Caller& caller, VirtAddr at, Bytes size) {

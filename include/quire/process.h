@@ -128,6 +128,15 @@ QUIRE_API int quire_process_munlock(struct quire_machine *machine, int64_t pid,
 QUIRE_API int quire_process_mincore(struct quire_machine *machine, int64_t pid,
                                     const struct quire_span *span, uint8_t *pages);
 
+/* --- Translation caches, of a simulated machine whose description has [tlb]; else no effect --- */
+
+/* Every CPU forgets what it has cached of the process's addresses: all, those of `span`, or those
+ * of the page that `address` lies in. Calls above do it where they must. */
+QUIRE_API int quire_flush_tlb_mm(struct quire_machine *machine, int64_t pid);
+QUIRE_API int quire_flush_tlb_range(struct quire_machine *machine, int64_t pid,
+                                    const struct quire_span *span);
+QUIRE_API int quire_flush_tlb_page(struct quire_machine *machine, int64_t pid, uint64_t address);
+
 /* --- Accesses ------------------------------------------------------------------------------ */
 
 /* What the program does with its memory, faults included; what comes before an error is done. */

@@ -50,6 +50,35 @@ TEST(ProcessApi, WhatIsWrittenIsReadAndForksDoNotSeeEachOther) {
   }
 }
 
+// How often a CPU has flushed, by the machine's own count.
+std::uint64_t flushes(Machine& machine, const std::string& row) {
+  const std::string text = machine.read("/proc/vmstat").value();
+  const std::size_t at = text.find("nr_tlb_local_flush_" + row + ' ');
+  return std::stoull(text.substr(text.find(' ', at)));
+}
+
+TEST(ProcessApi, TranslationsAreForgottenWhenItIsAskedFor) {
+  Machine machine = Machine::from_text("ram = \"128M\"\n[tlb]\n[kernel]\ndebug_tlbflush = true\n")
+                        .value();
+  Process process = machine.process("flushed").value();
+  const Address at = process.map(4 * kPage).value();
+  const auto place = static_cast<std::uint64_t>(at);
+  const quire_span span{place, 2 * kPage};
+  const quire_span kernel{~std::uint64_t{0} << 47, kPage};
+  const std::uint64_t all = flushes(machine, "all");
+  EXPECT_EQ(quire_flush_tlb_mm(machine.get(), process.pid()), 0);
+  EXPECT_EQ(flushes(machine, "all"), all + 1);
+  const std::uint64_t one = flushes(machine, "one");
+  EXPECT_EQ(quire_flush_tlb_page(machine.get(), process.pid(), place + 5), 0);
+  EXPECT_EQ(flushes(machine, "one"), one + 1);
+  EXPECT_EQ(quire_flush_tlb_range(machine.get(), process.pid(), &span), 0);
+  EXPECT_EQ(flushes(machine, "one"), one + 3);
+  EXPECT_EQ(quire_flush_tlb_range(machine.get(), process.pid(), &kernel), -EINVAL);
+  EXPECT_EQ(quire_flush_tlb_page(machine.get(), process.pid(), kernel.start), -EINVAL);
+  EXPECT_EQ(quire_flush_tlb_range(machine.get(), process.pid(), nullptr), -EINVAL);
+  EXPECT_EQ(quire_flush_tlb_mm(machine.get(), process.pid() + 1), -ENOENT);
+}
+
 TEST(ProcessApi, SharedMemoryIsEverybodys) {
   Machine machine = sim();
   Process parent = machine.process("parent").value();
