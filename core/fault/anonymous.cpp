@@ -17,17 +17,29 @@ FaultEnd Faults::anonymous(const Place& place, Access access) {
   const PagingFormat& format = mm.tables.format();
   const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
   const Entry entry = format.leaf_entry(PageLevel::kPte, mm.parts.map.pfn_of(*page), prot);
+  if (map_new(place, *page, Entry{}, entry)) mm.parts.lru.add(*page);
+  return FaultEnd::kMinor;
+}
+
+// `page`, which nobody else can see, takes the place of what `expected` says, if that still stands
+// there; else it is freed, and somebody was quicker.
+bool Faults::map_new(const Place& place, Page& page, Entry expected, Entry entry) {
+  Mm& mm = *place.vma.mm;
   {
     const TableGuard guard(mm.parts.map.at(place.slot.page));
-    if (!mm.tables.load(place.slot).empty()) {
-      mm.parts.pages.free_page(*page);
-      return FaultEnd::kMinor;
+    if (mm.tables.load(place.slot) == expected) {
+      add_new_anonymous(page, place.vma, place.at);
+      if (!expected.empty()) {
+        // Other CPUs must not read the old page once this one has written the new one.
+        mm.tables.store(place.slot, Entry{});
+        mm.parts.tlb.flush_page(mm.tlb, place.at);
+      }
+      mm.tables.store(place.slot, entry);
+      return true;
     }
-    add_new_anonymous(*page, place.vma, place.at);
-    mm.tables.store(place.slot, entry);
   }
-  mm.parts.lru.add(*page);
-  return FaultEnd::kMinor;
+  mm.parts.pages.free_page(page);
+  return false;
 }
 
 FaultEnd Faults::map_zero_page(const Place& place) {

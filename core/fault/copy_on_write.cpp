@@ -51,23 +51,14 @@ FaultEnd Faults::replace_by_copy(const Place& place, Entry old) {
   Page& original = *map.page_of(frame);
   if (!zeros && mm.parts.keep_content)
     Arch::copy_page(map.content_of(*copy), map.content_of(original));
-  {
-    const TableGuard guard(map.at(place.slot.page));
-    if (mm.tables.load(place.slot) != old) {
-      mm.parts.pages.free_page(*copy);
-      return FaultEnd::kMinor;
-    }
-    add_new_anonymous(*copy, place.vma, place.at);
-    const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
-    // Other CPUs must not read the old page once this one has written the new one.
-    mm.tables.store(place.slot, Entry{});
-    mm.parts.tlb.flush_page(mm.tlb, place.at);
-    mm.tables.store(place.slot,
-                    format.leaf_entry(PageLevel::kPte, map.pfn_of(*copy), prot));
-    if (!zeros) remove_mapping(original, place.vma);
-  }
+  const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
+  const Entry entry = format.leaf_entry(PageLevel::kPte, map.pfn_of(*copy), prot);
+  if (!map_new(place, *copy, old, entry)) return FaultEnd::kMinor;
   mm.parts.lru.add(*copy);
-  if (!zeros) mm.parts.lru.put(original);
+  if (zeros) return FaultEnd::kMinor;
+  // Its entry is gone, and the entry's reference is still there.
+  remove_mapping(original, place.vma);
+  mm.parts.lru.put(original);
   return FaultEnd::kMinor;
 }
 

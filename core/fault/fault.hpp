@@ -58,6 +58,7 @@ class Faults {
   bool map_around(const Place& place);
   [[nodiscard]] bool reuse(const Place& place, Entry entry);
   static Page* new_page(const Place& place, Gfp zero);
+  static bool map_new(const Place& place, Page& page, Entry expected, Entry entry);
 
   AnonVmas& anon_vmas_;
 };

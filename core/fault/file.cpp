@@ -23,12 +23,16 @@ Prot prot_for_reading(const Vma& vma) {
   return vma.shows_shmem() ? vma.prot : vma.prot & ~Prot::kWrite;
 }
 
-// Gives the entry at `slot`, whose table's lock is held, to `page` with the caller's reference.
-void map_page(Vma& vma, const EntrySlot& slot, Page& page, Prot prot) {
+// Gives the entry at `slot` to `page`, which is locked, with the caller's reference. False: somebody
+// was quicker.
+bool map_if_empty(Vma& vma, const EntrySlot& slot, Page& page, Prot prot) {
   Mm& mm = *vma.mm;
+  const TableGuard guard(mm.parts.map.at(slot.page));
+  if (!mm.tables.load(slot).empty()) return false;
   add_file_mapping(page, vma);
   const Pfn frame = mm.parts.map.pfn_of(page);
   mm.tables.store(slot, mm.tables.format().leaf_entry(PageLevel::kPte, frame, prot));
+  return true;
 }
 
 void let_go(const Mm& mm, Page& page) {
@@ -50,16 +54,12 @@ FaultEnd Faults::read_file(const Place& place) {
                                              advice_of(place.vma));
   if (!found.has_value()) return end_of(found.error());
   Page& page = *found->page;
-  {
-    const TableGuard guard(mm.parts.map.at(place.slot.page));
-    if (mm.tables.load(place.slot).empty()) {
-      map_page(place.vma, place.slot, page, prot_for_reading(place.vma));
-      unlock_page(page);
-      return end_of(*found);
-    }
+  if (!map_if_empty(place.vma, place.slot, page, prot_for_reading(place.vma))) {
+    let_go(mm, page);
+    return FaultEnd::kMinor;
   }
-  let_go(mm, page);
-  return FaultEnd::kMinor;
+  unlock_page(page);
+  return end_of(*found);
 }
 
 // Maps what is in memory of the sixteen pages around: true when the wanted one is among them.
@@ -82,14 +82,12 @@ bool Faults::map_around(const Place& place) {
     EntrySlot slot = place.slot;
     slot.index += static_cast<unsigned>(((at - table).raw() >> kPageShift) -
                                         ((place.at - table).raw() >> kPageShift));
-    const TableGuard guard(mm.parts.map.at(slot.page));
-    if (!mm.tables.load(slot).empty()) {
+    // Only what the program itself touches has been accessed.
+    const Prot prot = prot_for_reading(place.vma);
+    if (!map_if_empty(place.vma, slot, *page, at == place.at ? prot : prot & ~Prot::kAccessed)) {
       let_go(mm, *page);
       continue;
     }
-    // Only what the program itself touches has been accessed.
-    const Prot prot = prot_for_reading(place.vma);
-    map_page(place.vma, slot, *page, at == place.at ? prot : prot & ~Prot::kAccessed);
     unlock_page(*page);
     wanted |= at == place.at;
   }
@@ -110,17 +108,10 @@ FaultEnd Faults::copy_file_page(const Place& place) {
   if (mm.parts.keep_content)
     Arch::copy_page(mm.parts.map.content_of(*copy), mm.parts.map.content_of(*found->page));
   let_go(mm, *found->page);
-  {
-    const TableGuard guard(mm.parts.map.at(place.slot.page));
-    if (!mm.tables.load(place.slot).empty()) {
-      mm.parts.pages.free_page(*copy);
-      return FaultEnd::kMinor;
-    }
-    add_new_anonymous(*copy, place.vma, place.at);
-    const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
-    mm.tables.store(place.slot, mm.tables.format().leaf_entry(
-                                    PageLevel::kPte, mm.parts.map.pfn_of(*copy), prot));
-  }
+  const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
+  const Entry entry = mm.tables.format().leaf_entry(PageLevel::kPte,
+                                                    mm.parts.map.pfn_of(*copy), prot);
+  if (!map_new(place, *copy, Entry{}, entry)) return FaultEnd::kMinor;
   mm.parts.lru.add(*copy);
   return end_of(*found);
 }
@@ -131,19 +122,12 @@ FaultEnd Faults::write_file(const Place& place) {
                                              advice_of(place.vma));
   if (!found.has_value()) return end_of(found.error());
   Page& page = *found->page;
-  bool mapped = false;
-  {
-    const TableGuard guard(mm.parts.map.at(place.slot.page));
-    mapped = mm.tables.load(place.slot).empty();
-    if (mapped) {
-      map_page(place.vma, place.slot, page, place.vma.prot | Prot::kWrite | Prot::kDirty);
-      mm.parts.cache.set_dirty(page);
-    }
-  }
-  if (!mapped) {
+  const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
+  if (!map_if_empty(place.vma, place.slot, page, prot)) {
     let_go(mm, page);
     return FaultEnd::kMinor;
   }
+  mm.parts.cache.set_dirty(page);
   unlock_page(page);
   mm.parts.cache.balance_dirty(place.vma.file->mapping());
   return end_of(*found);

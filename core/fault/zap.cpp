@@ -37,7 +37,7 @@ void zap(Vma& vma, VirtRange range, TlbGather& gather, Zap what) {
       gather.free_later(page);
     }
     mm.tables.frames().count_entries(run.first.page, -cleared);
-  });
+  }, [&] { return gather.make_room(); });
 }
 
 void zap(Vma& vma, VirtRange range) {

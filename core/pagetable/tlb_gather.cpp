@@ -34,6 +34,17 @@ void TlbGather::free_later(Page& page) {
   }
 }
 
+std::uint32_t TlbGather::room() const {
+  const auto first = static_cast<std::uint32_t>(first_.size()) - first_count_;
+  const std::uint32_t batch = batches_ == nullptr ? 0 : Batch::kPages - batches_->count;
+  return min_of(first + batch, kMost - waiting_);
+}
+
+std::uint32_t TlbGather::make_room() {
+  if (room() == 0 && (waiting_ == kMost || !add_batch())) finish();
+  return room();
+}
+
 bool TlbGather::remember(PageIndex page) {
   if (first_count_ < first_.size()) {
     first_.data()[first_count_++] = page;

@@ -33,6 +33,9 @@ class TlbGather {
   void cleared(VirtAddr at, unsigned shift = kPageShift);
   // Drops a reference to `page` after the flush.
   void free_later(Page& page);
+  // How many pages free_later() takes now without asking for memory or flushing: at least one. For
+  // whoever holds a table's lock then, called before it is taken.
+  std::uint32_t make_room();
   // Flushes what was cleared and releases what waits for it; more may follow.
   void finish();
 
@@ -49,6 +52,7 @@ class TlbGather {
   };
   static_assert(sizeof(Batch) <= kPageSize.raw());
 
+  [[nodiscard]] std::uint32_t room() const;
   bool remember(PageIndex page);
   bool add_batch();
   void free_waiting();

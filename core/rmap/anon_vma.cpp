@@ -14,13 +14,16 @@ bool has_one_chain(const Vma& vma) {
 
 // Whether pages of `vma` could go on with the AnonVma of its neighbour `other`.
 AnonVma* lent_by(const Vma& vma, const Vma* other) {
-  if (other == nullptr || other->anon_vma == nullptr || !has_one_chain(*other)) return nullptr;
+  if (other == nullptr) return nullptr;
+  // Its own first fault may be under way on another CPU: the AnonVma is told after its chain.
+  AnonVma* const lent = __atomic_load_n(&other->anon_vma, __ATOMIC_ACQUIRE);
+  if (lent == nullptr || !has_one_chain(*other)) return nullptr;
   const Vma& low = other->start() < vma.start() ? *other : vma;
   const Vma& high = &low == &vma ? *other : vma;
   const bool fits = low.end() == high.start() && low.file == high.file &&
                     !any((low.flags ^ high.flags) & kComparedFlags) &&
                     low.pgoff + low.pages().raw() == high.pgoff;
-  return fits ? other->anon_vma : nullptr;
+  return fits ? lent : nullptr;
 }
 
 void set_interval(AnonVmaChain& chain, const Vma& vma) {
@@ -29,13 +32,6 @@ void set_interval(AnonVmaChain& chain, const Vma& vma) {
 }
 
 }  // namespace
-
-bool may_share(const Vma& a, const Vma& b) {
-  if (a.anon_vma == b.anon_vma) return true;
-  // One of them has no pages yet, and the other was never forked.
-  if (a.anon_vma != nullptr && b.anon_vma != nullptr) return false;
-  return has_one_chain(a.anon_vma != nullptr ? a : b);
-}
 
 Result<AnonVmaChain*> AnonVmas::new_chain() {
   void* const memory = chains_.alloc(Gfp::kKernel);

@@ -77,7 +77,4 @@ class AnonVmas {
   KmemCache& chains_;
 };
 
-// Whether two neighbours' chains allow them to be one VMA (is_mergeable_anon_vma).
-bool may_share(const Vma& a, const Vma& b);
-
 }  // namespace quire

@@ -47,6 +47,7 @@ TEST_F(MappedFile, TheFirstReadIsMajorAndBringsItsNeighbours) {
   const VirtAddr at = map_file(disk, map::kPrivate, PageCount{8});
   test.read(process, at, 1);
   EXPECT_EQ(process.major_faults, 1U);
+  EXPECT_EQ(event_count(test.machine.nodes(), VmEvent::kPgmajfault), 1U);
   const std::uint64_t minor = process.minor_faults;
   test.read(process, at + kPageSize, 1);
   EXPECT_EQ(process.minor_faults, minor + 1) << "read ahead: one fault maps all of them";
