@@ -23,8 +23,8 @@ Prot prot_for_reading(const Vma& vma) {
   return vma.shows_shmem() ? vma.prot : vma.prot & ~Prot::kWrite;
 }
 
-// Gives the entry at `slot` to `page`, which is locked, with the caller's reference. False: somebody
-// was quicker.
+// Gives the entry at `slot` to `page`, which is locked, with the caller's reference. False:
+// somebody was quicker.
 bool map_if_empty(Vma& vma, const EntrySlot& slot, Page& page, Prot prot) {
   Mm& mm = *vma.mm;
   const TableGuard guard(mm.parts.map.at(slot.page));

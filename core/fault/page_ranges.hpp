@@ -2,8 +2,8 @@
 // pages, moving them to other addresses, changing what is allowed.
 //
 // Locking  The Mm's mmap_lock is held: exclusively, but for zap() of a range that no VMA is changed
-//          for, which may also come with the lock of the file that the VMA shows (FileVmas). Tables'
-//          locks are taken here.
+//          for, which may also come with the lock of the file that the VMA shows (FileVmas).
+//          Tables' locks are taken here.
 // Errors   kNoMemory: no frame for a table. copy_pages() and move_pages() have done a part then;
 //          what they did is undone by zapping it.
 // Cost     docs/PERFORMANCE.md: mm.munmap_page, mm.fork_page, mm.mremap_page.
