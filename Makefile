@@ -1,7 +1,7 @@
 # Thin: each target installs what it needs on Debian 12, then asks CMake. See CMakePresets.json.
 PREFIX ?= /usr/local
 MACHINES ?= examples/machines/*.toml
-LEGS := asan tsan freestanding thread-safety fuzz install
+LEGS := asan fuzz tsan freestanding install
 
 .PHONY: build run test test-unit bench install clean $(LEGS:%=test-%)
 

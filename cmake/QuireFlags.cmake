@@ -13,13 +13,22 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 
 # What is measured is the core and the benchmarks. The tool, its libraries and the tests are
-# optimised less in release builds: they compile a third faster and nobody waits for them.
-set(quire_unmeasured $<$<CONFIG:Release>:-O1>)
+# optimised less, in debug builds not at all: they compile faster and nobody waits for them.
+set(quire_unmeasured $<IF:$<CONFIG:Release>,-O1,-O0>)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+# Headers that nearly all include are compiled once, where there is no ccache: it would take each
+# change of them for one of everything. The freestanding build goes without: there each file's own
+# includes must be enough.
+if(CCACHE_PROGRAM OR QUIRE_BARE)
+  set(QUIRE_PRECOMPILE OFF)
+else()
+  set(QUIRE_PRECOMPILE ON)
 endif()
 
 set(is_clang $<CXX_COMPILER_ID:Clang>)
@@ -31,7 +40,9 @@ target_compile_definitions(quire_flags INTERFACE _GLIBCXX_ASSERTIONS)
 target_compile_options(quire_flags INTERFACE -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
   # libstdc++ 12's own stable_sort uses what it marks as deprecated, and clang tells its caller.
-  target_compile_options(quire_flags INTERFACE -Wthread-safety -Wno-deprecated-declarations)
+  target_compile_options(quire_flags INTERFACE -Wno-deprecated-declarations)
+  # For the core and hosts. Tests look at what locks guard when nothing else runs.
+  set(quire_lock_rules -Wthread-safety)
 endif()
 if(QUIRE_SANITIZE)
   # The core has no RTTI, so that vptr checks on its classes find no type to check.
@@ -52,7 +63,7 @@ endif()
 add_library(quire_core_flags INTERFACE)
 target_link_libraries(quire_core_flags INTERFACE quire_flags)
 target_compile_options(quire_core_flags INTERFACE
-  -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -mpopcnt
+  ${quire_lock_rules} -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -mpopcnt
   $<${is_clang}:-Wglobal-constructors$<SEMICOLON>-Wexit-time-destructors>)
 
 # What differs between a core that runs in a process and one that runs in a kernel. In a

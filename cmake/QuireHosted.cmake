@@ -14,7 +14,7 @@ foreach(host IN LISTS host_folders)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/quire>)
-  target_compile_options(${target} PRIVATE -mpopcnt
+  target_compile_options(${target} PRIVATE ${quire_lock_rules} -mpopcnt
     -fPIC -ftls-model=initial-exec -fvisibility=hidden -fvisibility-inlines-hidden)
   target_link_libraries(${target} PUBLIC Threads::Threads PRIVATE $<BUILD_INTERFACE:quire_flags>)
   quire_link_existing(${target} PUBLIC quire_core)
@@ -44,6 +44,7 @@ if(machine_file_sources)
   find_package(nlohmann_json REQUIRED)
   find_package(ZLIB REQUIRED)
   add_library(quire_machine_file STATIC ${machine_file_sources})
+  quire_unity(quire_machine_file)
   target_include_directories(quire_machine_file PUBLIC
     ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_compile_options(quire_machine_file PRIVATE -fPIC -fvisibility=hidden ${quire_unmeasured})
@@ -55,6 +56,7 @@ endif()
 quire_sources(oracle_sources tools/oracle/*.cpp)
 if(oracle_sources)
   add_library(quire_oracle STATIC ${oracle_sources})
+  quire_unity(quire_oracle)
   target_link_libraries(quire_oracle PUBLIC fmt::fmt PRIVATE quire_flags
     nlohmann_json::nlohmann_json ZLIB::ZLIB)
   target_compile_options(quire_oracle PRIVATE -mpopcnt ${quire_unmeasured})
@@ -63,6 +65,7 @@ endif()
 
 quire_sources(api_sources api/*.cpp)
 add_library(quire SHARED ${api_sources})
+quire_unity(quire)
 target_include_directories(quire PUBLIC
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
@@ -88,6 +91,7 @@ if(cli_sources)
   find_package(nlohmann_json REQUIRED)
   find_package(ZLIB REQUIRED)
   add_executable(quire_cli ${cli_sources})
+  quire_unity(quire_cli)
   set_target_properties(quire_cli PROPERTIES
     OUTPUT_NAME quire RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   target_include_directories(quire_cli PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)

@@ -29,3 +29,9 @@ function(quire_link_existing target scope)
     endif()
   endforeach()
 endfunction()
+
+# quire_unity(<target>): compiles its sources six at a time. What is outside the core includes much
+# and says little, so that this takes a third of the time.
+function(quire_unity target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+endfunction()

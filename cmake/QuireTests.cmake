@@ -11,7 +11,7 @@ target_include_directories(quire_test_base INTERFACE
   ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 target_compile_definitions(quire_test_base INTERFACE
   QUIRE_TESTS_DIR="${PROJECT_SOURCE_DIR}/tests" QUIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-target_compile_options(quire_test_base INTERFACE -mpopcnt ${quire_unmeasured})
+target_compile_options(quire_test_base INTERFACE -mpopcnt)
 target_link_libraries(quire_test_base INTERFACE quire_flags GTest::gmock Threads::Threads)
 if(NOT QUIRE_TEST_FOLDERS)
   quire_link_existing(quire_test_base INTERFACE quire_oracle quire_machine_file)
@@ -21,7 +21,13 @@ quire_link_existing(quire_test_base INTERFACE ${quire_hosts} quire_core rapidche
 quire_sources(support_sources tests/support/*.cpp)
 if(support_sources)
   add_library(quire_test_support STATIC ${support_sources})
+  target_compile_options(quire_test_support PRIVATE -O0)
   target_link_libraries(quire_test_support PUBLIC quire_test_base)
+  if(QUIRE_PRECOMPILE)
+    target_precompile_headers(quire_test_support PRIVATE
+      <gmock/gmock.h> <algorithm> <array> <functional> <map> <memory> <optional> <random> <set>
+      <span> <string> <vector> [["machine/machine.hpp"]])
+  endif()
 endif()
 
 # Builds the tests and what they need; the legs of `make test` build just this.
@@ -63,6 +69,16 @@ foreach(folder IN LISTS test_folders)
   add_dependencies(tests ${target})
   target_link_libraries(${target} PRIVATE quire_test_base GTest::gmock_main)
   quire_link_existing(${target} PRIVATE quire_test_support)
+  quire_unity(${target})
+  # Compilers take three times as long to optimise a test as it runs; but for models, which run long.
+  set(optimised 0)
+  if(folder MATCHES "^(filemap|lru|malloc|mm|model|oracle|pagetable|percpu_area|slab|vma|vmalloc)$")
+    set(optimised 1)
+  endif()
+  target_compile_options(${target} PRIVATE $<IF:${optimised},-O1,-O0>)
+  if(QUIRE_PRECOMPILE AND NOT optimised AND NOT folder MATCHES "^(api|cli)$")
+    target_precompile_headers(${target} REUSE_FROM quire_test_support)
+  endif()
   if(folder STREQUAL "api")
     target_link_libraries(${target} PRIVATE quire)
     quire_sources(c_sources tests/api/*.c)
@@ -81,6 +97,12 @@ foreach(folder IN LISTS test_folders)
   if(QUIRE_SANITIZE MATCHES "thread")
     # TSan's shadow wants the mappings where they are without address randomisation.
     set_target_properties(${target} PROPERTIES CROSSCOMPILING_EMULATOR "setarch;-R")
+  endif()
+  # A process costs a sanitizer more than most tests do.
+  if(QUIRE_SANITIZE)
+    add_test(NAME ${folder} COMMAND ${target} --gtest_brief=1)
+    set_tests_properties(${folder} PROPERTIES TIMEOUT 900)
+    continue()
   endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     WORKING_DIRECTORY ${PROJECT_BINARY_DIR} PROPERTIES TIMEOUT 300 LABELS ${folder})

@@ -29,13 +29,13 @@ constexpr std::string_view kLog = R"([    0.000000] Linux version 6.1.0
 [    3.370180] Freeing unused kernel image (initmem) memory: 2612K
 )";
 
-MachineFile machine_of(std::string_view log) {
+MachineFile imported(std::string_view log) {
   auto machine = import_boot_log(log, "dmesg");
   EXPECT_TRUE(machine.has_value()) << (machine ? "" : machine.error().text());
   return machine.value_or(MachineFile{});
 }
 
-std::string error_of(std::string_view log) {
+std::string error_in(std::string_view log) {
   const auto machine = import_boot_log(log, "dmesg");
   return machine ? "no error" : machine.error().text();
 }
@@ -51,7 +51,7 @@ std::string without_time_stamps(std::string_view log) {
 }
 
 TEST(BootLogImport, TakesMapNodesCpusInitrdAndCommandLine) {
-  const MachineFile machine = machine_of(kLog);
+  const MachineFile machine = imported(kLog);
   ASSERT_EQ(machine.firmware_map.size(), 3U);
   EXPECT_EQ(machine.firmware_map[2].type, FirmwareType::kAcpiNvs);
   ASSERT_EQ(machine.affinity.size(), 2U);
@@ -61,21 +61,21 @@ TEST(BootLogImport, TakesMapNodesCpusInitrdAndCommandLine) {
 }
 
 TEST(BootLogImport, TimeStampsMayBeMissing) {
-  EXPECT_EQ(machine_of(without_time_stamps(kLog)), machine_of(kLog));
+  EXPECT_EQ(imported(without_time_stamps(kLog)), imported(kLog));
 }
 
 TEST(BootLogImport, WhereACpuWasStartedCountsMoreThanTheOrderOfTheSrat) {
-  EXPECT_THAT(machine_of(kLog).cpu_nodes, ElementsAre(NodeId{0}, NodeId{1}, NodeId{0}));
+  EXPECT_THAT(imported(kLog).cpu_nodes, ElementsAre(NodeId{0}, NodeId{1}, NodeId{0}));
 }
 
 TEST(BootLogImport, AnInitrdThatNoLineFreesWasRetained) {
-  EXPECT_EQ(machine_of(kLog).command_line, "quiet kernelcore=1G retain_initrd");
+  EXPECT_EQ(imported(kLog).command_line, "quiet kernelcore=1G retain_initrd");
   const std::string freed = std::string(kLog) + "[    2.2] Freeing initrd memory: 1428K\n";
-  EXPECT_EQ(machine_of(freed).command_line, "quiet kernelcore=1G");
+  EXPECT_EQ(imported(freed).command_line, "quiet kernelcore=1G");
 }
 
 TEST(BootLogImport, TheMapOfAnOldKernelIsReadToo) {
-  const MachineFile machine = machine_of(
+  const MachineFile machine = imported(
       " BIOS-e820: 0000000000000000 - 000000000009f000 (usable)\n"
       " BIOS-e820: 0000000000100000 - 0000000008000000 (ACPI data)\n");
   ASSERT_EQ(machine.firmware_map.size(), 2U);
@@ -84,7 +84,7 @@ TEST(BootLogImport, TheMapOfAnOldKernelIsReadToo) {
 }
 
 TEST(BootLogImport, ATableOfDistancesIsTaken) {
-  const MachineFile machine = machine_of(std::string(kLog) +
+  const MachineFile machine = imported(std::string(kLog) +
                                          "node distances:\n"
                                          "node   0   1 \n"
                                          "  0:  10  17 \n"
@@ -93,22 +93,22 @@ TEST(BootLogImport, ATableOfDistancesIsTaken) {
 }
 
 TEST(BootLogImport, SaysWhichLineItCouldNotRead) {
-  EXPECT_EQ(error_of("hello\nBIOS-e820: [mem 0x0-] usable\n"),
+  EXPECT_EQ(error_in("hello\nBIOS-e820: [mem 0x0-] usable\n"),
             "dmesg:2: BIOS-e820: expected \"[mem 0x0-0x9fbff] usable\", found \"[mem 0x0-] "
             "usable\"");
-  EXPECT_EQ(error_of("BIOS-e820: [mem 0x0-0xfff] usable\nACPI: SRAT: Node 99 PXM 0 [mem "
+  EXPECT_EQ(error_in("BIOS-e820: [mem 0x0-0xfff] usable\nACPI: SRAT: Node 99 PXM 0 [mem "
                      "0x0-0xfff]\n"),
             "dmesg:2: SRAT: expected \"Node 0 PXM 0 [mem 0x0-0x9ffff]\", found \"99 PXM 0 [mem "
             "0x0-0xfff]\"");
-  EXPECT_EQ(error_of("RAMDISK: here\n"),
+  EXPECT_EQ(error_in("RAMDISK: here\n"),
             "dmesg:1: RAMDISK: expected \"[mem 0x7e7b000-0x7fdffff]\", found \"here\"");
-  EXPECT_EQ(error_of("nothing of use\n"),
+  EXPECT_EQ(error_in("nothing of use\n"),
             "dmesg: BIOS-e820: expected lines such as \"BIOS-e820: [mem 0x0-0x9fbff] usable\", "
             "found none");
 }
 
 TEST(BootLogImport, NodesThatOverlapAreRefusedAsInAMachineFile) {
-  EXPECT_EQ(error_of("BIOS-e820: [mem 0x0-0xffff] usable\n"
+  EXPECT_EQ(error_in("BIOS-e820: [mem 0x0-0xffff] usable\n"
                      "SRAT: Node 0 PXM 0 [mem 0x0-0x8fff]\n"
                      "SRAT: Node 1 PXM 1 [mem 0x8000-0xffff]\n"),
             "dmesg: node[1].memory: expected ranges of its own, found 0x8000-0xffff, which "

@@ -80,7 +80,7 @@ TEST(Replay, FindsACountThatIsNotLinuxs) {
   EXPECT_THAT(comparison.differences().front(), HasSubstr("free list of order 0 Movable"));
 }
 
-struct Alteration {
+struct StateAlteration {
   const char* what;  // of the final state
   const char* head;  // the last line that begins so is altered
   const char* old;
@@ -88,10 +88,10 @@ struct Alteration {
   const char* words;
 };
 
-class EveryPartOfTheFinalState : public ::testing::TestWithParam<Alteration> {};
+class EveryPartOfTheFinalState : public ::testing::TestWithParam<StateAlteration> {};
 
 TEST_P(EveryPartOfTheFinalState, IsCompared) {
-  const Alteration& part = GetParam();
+  const StateAlteration& part = GetParam();
   const std::string text = churn();
   const std::string line = line_of(text, part.head, true);
   const std::string altered = *part.old == '\0' ? std::string() : replaced(line, part.old, part.by);
@@ -104,23 +104,23 @@ TEST_P(EveryPartOfTheFinalState, IsCompared) {
 INSTANTIATE_TEST_SUITE_P(
     Altered, EveryPartOfTheFinalState,
     ::testing::Values(
-        Alteration{"Watermark", "ZONE", " min=", " min=1", "zone DMA32: min"},
-        Alteration{"Boost", "ZONE", " boost=", " boost=1", "zone DMA32: boost"},
-        Alteration{"Flags", "ZONE", " flags=0", " flags=1", "zone DMA32: flags"},
-        Alteration{"Managed", "ZONE", " managed=", " managed=1", "zone DMA32: managed"},
-        Alteration{"Span", "ZONE", " spanned=", " spanned=1", "zone DMA32: spanned"},
-        Alteration{"Reserve", "ZONE", "lowmem_reserve=0", "lowmem_reserve=7", "lowmem_reserve"},
-        Alteration{"FreePages", "ZONE", " nr_free=", " nr_free=1", "zone DMA32: nr_free"},
-        Alteration{"AreaCount", "AREA order=10", "nr_free=", "nr_free=1",
+        StateAlteration{"Watermark", "ZONE", " min=", " min=1", "zone DMA32: min"},
+        StateAlteration{"Boost", "ZONE", " boost=", " boost=1", "zone DMA32: boost"},
+        StateAlteration{"Flags", "ZONE", " flags=0", " flags=1", "zone DMA32: flags"},
+        StateAlteration{"Managed", "ZONE", " managed=", " managed=1", "zone DMA32: managed"},
+        StateAlteration{"Span", "ZONE", " spanned=", " spanned=1", "zone DMA32: spanned"},
+        StateAlteration{"Reserve", "ZONE", "lowmem_reserve=0", "lowmem_reserve=7", "lowmem_reserve"},
+        StateAlteration{"FreePages", "ZONE", " nr_free=", " nr_free=1", "zone DMA32: nr_free"},
+        StateAlteration{"AreaCount", "AREA order=10", "nr_free=", "nr_free=1",
                    "count of free blocks of order 10"},
-        Alteration{"ListOrder", "LIST order=10 mt=1", " : ", " : 9 ",
+        StateAlteration{"ListOrder", "LIST order=10 mt=1", " : ", " : 9 ",
                    "free list of order 10 Movable"},
-        Alteration{"MissingList", "LIST order=10 mt=1", "", "", "free list of order 10 Movable"},
-        Alteration{"Pageblock", "BLOCKS", ":00", ":01", "pageblock types"},
-        Alteration{"SetCount", "PCP ", "count=", "count=1", "CPU 0: count"},
-        Alteration{"SetFactor", "PCP ", "free_factor=", "free_factor=1", "CPU 0: free_factor"},
-        Alteration{"SetDrift", "PCP ", "nr_free_diff=", "nr_free_diff=1", "CPU 0: nr_free_diff"},
-        Alteration{"SetList", "PCPLIST cpu=0 index=1", " : ", " : 9 ", "CPU 0: list 1"}),
+        StateAlteration{"MissingList", "LIST order=10 mt=1", "", "", "free list of order 10 Movable"},
+        StateAlteration{"Pageblock", "BLOCKS", ":00", ":01", "pageblock types"},
+        StateAlteration{"SetCount", "PCP ", "count=", "count=1", "CPU 0: count"},
+        StateAlteration{"SetFactor", "PCP ", "free_factor=", "free_factor=1", "CPU 0: free_factor"},
+        StateAlteration{"SetDrift", "PCP ", "nr_free_diff=", "nr_free_diff=1", "CPU 0: nr_free_diff"},
+        StateAlteration{"SetList", "PCPLIST cpu=0 index=1", " : ", " : 9 ", "CPU 0: list 1"}),
     [](const auto& info) { return info.param.what; });
 
 std::string refusal(const std::string& text) {

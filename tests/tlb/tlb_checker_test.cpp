@@ -7,9 +7,6 @@
 namespace quire {
 namespace {
 
-constexpr VirtAddr kPage{0x400000};
-constexpr VirtAddr kKernelPage = NaiveTables::kKernel + mib(16);
-
 class TlbCheckerTest : public testing::Test {
  protected:
   TlbCheckerTest() {

@@ -7,9 +7,6 @@
 namespace quire {
 namespace {
 
-constexpr VirtAddr kPage{0x400000};
-constexpr VirtAddr kKernelPage = NaiveTables::kKernel + mib(16);
-
 class TlbTest : public testing::Test {
  protected:
   // CPUs 0 and 1 run `mm`, with kPage and the 63 pages behind it read on both; 2 and 3 do not.

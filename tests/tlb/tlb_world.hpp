@@ -15,6 +15,9 @@
 
 namespace quire {
 
+inline constexpr VirtAddr kPage{0x400000};
+inline constexpr VirtAddr kKernelPage = NaiveTables::kKernel + mib(16);
+
 class TlbWorld {
  public:
   static constexpr unsigned kFrames = 200;

@@ -8,6 +8,8 @@
 
 namespace quire {
 
+inline VirtAddr page(std::uint64_t number) { return VirtAddr{number * kPageSize.raw()}; }
+
 class VmaMachine : public TestMachine {
  public:
   VmaMachine() : TestMachine(Shape::one_zone({16})) {

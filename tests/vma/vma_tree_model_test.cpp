@@ -22,8 +22,6 @@ constexpr unsigned kPhase = 10'000;       // steps of growing, then of shrinking
 constexpr unsigned kCompareEvery = 64;
 constexpr std::uint32_t kSpace = 6'000;   // pages
 
-VirtAddr page(std::uint64_t number) { return VirtAddr{number * kPageSize.raw()}; }
-
 class RandomVmas {
  public:
   explicit RandomVmas(std::uint64_t seed) : random_(seed) {}

@@ -18,7 +18,6 @@ struct Pages {
   std::uint64_t first;
   std::uint64_t end;
 };
-VirtAddr page(std::uint64_t number) { return VirtAddr{number * kPage}; }
 VirtRange range_of(Pages pages) { return {page(pages.first), page(pages.end)}; }
 
 class VmaTreeTest : public testing::Test {

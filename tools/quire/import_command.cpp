@@ -17,21 +17,21 @@ struct ImportOptions {
   std::string output = "-";
 };
 
-[[noreturn]] void fail(const machine_file::ParseError& error) {
+[[noreturn]] void refuse(const machine_file::ParseError& error) {
   fmt::print(stderr, "quire import: {}\n", error.text());
   throw CLI::RuntimeError(1);
 }
 
 void run_import(const ImportOptions& options) {
   const auto machine = machine_file::import_machine(options.source);
-  if (!machine) fail(machine.error());
+  if (!machine) refuse(machine.error());
   if (options.output == "-") {
     const std::string text = machine_file::write_text(*machine);
     std::fwrite(text.data(), 1, text.size(), stdout);
     return;
   }
   const auto written = machine_file::write(*machine, options.output);
-  if (!written) fail(written.error());
+  if (!written) refuse(written.error());
 }
 
 }  // namespace
