@@ -14,7 +14,7 @@ target_compile_definitions(quire_test_base INTERFACE
 target_compile_options(quire_test_base INTERFACE -mpopcnt ${quire_unmeasured})
 target_link_libraries(quire_test_base INTERFACE quire_flags GTest::gmock Threads::Threads)
 if(NOT QUIRE_TEST_FOLDERS)
-  quire_link_existing(quire_test_base INTERFACE quire_oracle quire_machine_file)
+  quire_link_existing(quire_test_base INTERFACE quire_oracle quire_trace quire_machine_file)
 endif()
 quire_link_existing(quire_test_base INTERFACE ${quire_hosts} quire_core rapidcheck)
 

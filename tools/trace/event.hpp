@@ -81,11 +81,13 @@ struct Brk {
   bool operator==(const Brk&) const = default;
 };
 
-// A new process with a copy of this one's memory; its only thread is `thread`.
+// A new process with a copy of this one's memory; its only thread is `thread`. With `vfork`
+// (CLONE_VM, as posix_spawn has it) Linux would have it share the memory until its Exec or Exit.
 struct Fork {
   ProcessId child{};
   ThreadId thread{};
   std::uint32_t pid = 0;
+  bool vfork = false;
   bool operator==(const Fork&) const = default;
 };
 

@@ -45,6 +45,8 @@ class TraceReader {
   [[nodiscard]] virtual const Header& header() const = 0;
   // The next event; null behind the last.
   [[nodiscard]] virtual std::expected<const Event*, TraceError> next() = 0;
+  // Event number `event` (from 0) is the next one; a format without an index is an error.
+  [[nodiscard]] virtual std::expected<void, TraceError> seek(std::uint64_t event) = 0;
   // How much of the file is read, of kProgressWhole.
   [[nodiscard]] virtual unsigned progress() const = 0;
   static constexpr unsigned kProgressWhole = 1000;
