@@ -62,6 +62,22 @@ if(trace_sources)
   target_link_libraries(quire_trace PRIVATE quire_flags PkgConfig::ZSTD ZLIB::ZLIB)
 endif()
 
+# What runs programs and makes traces of them, and the plugin that qemu-user loads for it. The
+# plugin is never instrumented: it runs in a process that is not ours.
+quire_sources(record_sources tools/record/*.cpp)
+quire_sources(plugin_sources tools/record/plugin/*.cpp tools/record/program.cpp)
+if(record_sources)
+  add_library(quire_recording STATIC ${record_sources})
+  target_compile_options(quire_recording PRIVATE ${quire_unmeasured})
+  target_link_libraries(quire_recording PUBLIC quire_trace PRIVATE quire_flags)
+  add_library(quire_record SHARED ${plugin_sources})
+  set_target_properties(quire_record PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  target_include_directories(quire_record PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_options(quire_record PRIVATE -O2 -Wall -Wextra -Werror -fvisibility=hidden
+    -fno-exceptions -fno-rtti -fno-threadsafe-statics -ftls-model=initial-exec)
+  target_link_options(quire_record PRIVATE -static-libgcc)
+endif()
+
 quire_sources(oracle_sources tools/oracle/*.cpp)
 if(oracle_sources)
   add_library(quire_oracle STATIC ${oracle_sources})
@@ -102,9 +118,10 @@ if(cli_sources)
     OUTPUT_NAME quire RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   target_include_directories(quire_cli PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_compile_options(quire_cli PRIVATE -mpopcnt ${quire_unmeasured})
+  add_dependencies(quire_cli quire_record)
   target_compile_definitions(quire_cli PRIVATE QUIRE_LIBRARY_DIR="${CMAKE_INSTALL_LIBDIR}")
   target_link_libraries(quire_cli PRIVATE quire_flags CLI11::CLI11 fmt::fmt
     nlohmann_json::nlohmann_json ZLIB::ZLIB)
-  quire_link_existing(quire_cli PRIVATE quire_oracle quire_trace quire_machine_file
+  quire_link_existing(quire_cli PRIVATE quire_recording quire_oracle quire_trace quire_machine_file
     ${quire_hosts} quire_core)
 endif()

@@ -82,7 +82,8 @@ std::vector<Event> many(std::size_t count) {
   std::mt19937_64 random(7);
   std::vector<Event> events;
   for (std::size_t i = 0; i < count; ++i)
-    events.push_back(event(Access{.page = random() >> 29, .times = static_cast<std::uint32_t>(i + 1)}));
+    events.push_back(
+        event(Access{.page = random() >> 29, .times = static_cast<std::uint32_t>(i + 1)}));
   return events;
 }
 
