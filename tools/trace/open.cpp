@@ -1,4 +1,5 @@
 // Which reader a file wants.
+#include "tools/trace/import.hpp"
 #include "tools/trace/qtr_reader.hpp"
 #include "tools/trace/trace.hpp"
 
@@ -16,6 +17,7 @@ OpenedTrace open_qtr_bytes(std::string bytes, std::string name) {
 OpenedTrace open_trace(const std::string& path) {
   auto source = ByteSource::open(path);
   if (!source) return std::unexpected(source.error());
+  if (const auto format = format_of_name(path)) return open_import(std::move(*source), *format);
   return QtrReader::open(std::move(*source));
 }
 
