@@ -4,7 +4,7 @@ add_library(quire_fuzz_base INTERFACE)
 target_include_directories(quire_fuzz_base INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(quire_fuzz_base INTERFACE -mpopcnt ${quire_unmeasured})
 target_link_libraries(quire_fuzz_base INTERFACE quire_flags)
-quire_link_existing(quire_fuzz_base INTERFACE quire_machine_file quire_core)
+quire_link_existing(quire_fuzz_base INTERFACE quire_machine_file quire_trace quire_core)
 
 # The C API's own fuzzer looks into the machine as well, so it has the API's objects in it.
 function(quire_fuzz_links target)

@@ -4,15 +4,16 @@
 set -eu
 
 build="g++ cmake ninja-build pkg-config libboost-context-dev libcli11-dev libfmt-dev
-  libtomlplusplus-dev nlohmann-json3-dev zlib1g-dev"
+  libtomlplusplus-dev nlohmann-json3-dev zlib1g-dev libzstd-dev"
 # CMake looks for what tests/ and bench/ need whenever it configures, so each target has both.
 build="$build libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev python3"
 
 case "${1:-}" in
   build) packages="$build" ;;
   test) packages="$build clang-19 libclang-rt-19-dev universal-ctags gdb binutils util-linux
-    sqlite3 redis-server redis-tools" ;;
-  bench) packages="$build valgrind libdpdk-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4" ;;
+    sqlite3 redis-server redis-tools qemu-user" ;;
+  bench) packages="$build valgrind qemu-user libdpdk-dev libmimalloc2.0 libjemalloc2
+    libtcmalloc-minimal4" ;;
   *) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
 esac
 

@@ -11,6 +11,7 @@
 #include "tools/quire/import_command.hpp"
 #include "tools/quire/malloc_command.hpp"
 #include "tools/quire/oracle_command.hpp"
+#include "tools/quire/record_command.hpp"
 
 namespace quire::tools {
 namespace {
@@ -31,6 +32,7 @@ int run(int argc, char** argv) {
   add_import_command(app);
   add_malloc_command(app);
   add_oracle_command(app);
+  add_record_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& error) {

@@ -7,18 +7,17 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "tools/quire/beside_tool.hpp"
 #include "tools/quire/fail.hpp"
 
 namespace quire::tools {
 namespace {
 
 constexpr int kNoProgram = 127;
-constexpr const char* kLibrary = "libquire_malloc.so";
 
 struct MallocOptions {
   std::string limit;
@@ -26,18 +25,8 @@ struct MallocOptions {
   std::vector<std::string> program;
 };
 
-// Beside the tool in a build, in the library directory of the prefix once installed.
-std::string library() {
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  for (const auto& place : {folder, folder.parent_path() / QUIRE_LIBRARY_DIR}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(place / kLibrary, ignored)) return (place / kLibrary).string();
-  }
-  fail(fmt::format("no {} beside {} or in ../{}", kLibrary, folder.string(), QUIRE_LIBRARY_DIR));
-}
-
 [[noreturn]] void run_malloc(const MallocOptions& options) {
-  std::string preload = library();
+  std::string preload = beside_tool("libquire_malloc.so");
   const char* const others = std::getenv("LD_PRELOAD");
   if (others != nullptr && *others != '\0') preload += fmt::format(":{}", others);
   setenv("LD_PRELOAD", preload.c_str(), 1);

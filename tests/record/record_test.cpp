@@ -1,0 +1,251 @@
+// Records small runs of Debian's programs with the built tool, as a user does.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <set>
+#include <thread>
+
+#include "tests/cli/command.hpp"
+#include "tests/record/shadow.hpp"
+
+namespace quire::record {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::StartsWith;
+using tools::Outcome;
+using tools::quire;
+using namespace trace;
+
+// What a shell prints when it runs `command`.
+std::string shell(const std::string& command) {
+  std::string out;
+  FILE* const pipe = popen(command.c_str(), "r");
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) out += static_cast<char>(c);
+  pclose(pipe);
+  return out;
+}
+
+template <typename T>
+std::vector<T> all(const std::vector<Event>& events) {
+  std::vector<T> found;
+  for (const Event& event : events)
+    if (const auto* what = std::get_if<T>(&event.what)) found.push_back(*what);
+  return found;
+}
+
+std::uint64_t bytes_read(const std::vector<Event>& events, const std::string& path) {
+  const auto files = all<File>(events);
+  const auto file = std::ranges::find(files, path, &File::path);
+  std::uint64_t bytes = 0;
+  for (const Transfer& transfer : all<Transfer>(events))
+    if (file != files.end() && transfer.file == file->file && !transfer.write)
+      bytes += transfer.length;
+  return bytes;
+}
+
+class Recording : public ::testing::Test {
+ protected:
+  Recording() {
+    std::ofstream lines(scratch_.path() / "lines");
+    for (unsigned i = 0; i < 2000; ++i) lines << i * 7919 % 2003 << " of many\n";
+  }
+  [[nodiscard]] std::string file(const std::string& name) const { return scratch_.path() / name; }
+  [[nodiscard]] std::string trace() const { return file("t.qtr"); }
+  [[nodiscard]] Outcome record(const std::string& program) const {
+    return quire("record -o " + trace() + " " + program);
+  }
+  // No folder of streams is left behind.
+  [[nodiscard]] bool is_tidy() const {
+    return std::ranges::none_of(std::filesystem::directory_iterator(scratch_.path()),
+                                [](const auto& entry) { return entry.is_directory(); });
+  }
+
+  // Records `program`, which gives what it gives on its own; each page that is touched is mapped.
+  std::vector<Event> recorded(const std::string& program) {
+    const Outcome outcome = record("-- " + program);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, shell(program));
+    EXPECT_TRUE(is_tidy());
+    const std::vector<Event> events = events_of(trace());
+    Shadow shadow;
+    std::size_t at = 0;
+    for (const Event& event : events) {
+      if (shadow.take(event) == 0) {
+        ++at;
+        continue;
+      }
+      ADD_FAILURE() << "event " << at << " touches what is not mapped";
+      break;
+    }
+    return events;
+  }
+
+  Scratch scratch_;
+};
+
+TEST_F(Recording, OfSortHasItsFilesItsBuffersAndAtMostTwoBytesAnAccess) {
+  const std::vector<Event> events = recorded("sort " + file("lines"));
+  EXPECT_EQ(bytes_read(events, file("lines")), std::filesystem::file_size(file("lines")));
+  std::uint64_t accesses = 0;
+  for (const Access& access : all<Access>(events))
+    accesses += std::uint64_t{access.pages} * access.times;
+  EXPECT_GT(accesses, 1'000'000u);
+  EXPECT_LT(std::filesystem::file_size(trace()), 2 * accesses);
+}
+
+TEST_F(Recording, OfGzipReadsItsInputAndExits) {
+  const std::vector<Event> events = recorded("gzip -n -c " + file("lines"));
+  EXPECT_EQ(bytes_read(events, file("lines")), std::filesystem::file_size(file("lines")));
+  EXPECT_EQ(all<Exit>(events), (std::vector{Exit{.status = 0, .process = true}}));
+}
+
+TEST_F(Recording, OfSqliteWritesItsDatabase) {
+  const std::vector<Event> events = recorded(
+      "sqlite3 " + file("db") +
+      " 'drop table if exists t; create table t(a);"
+      " insert into t values(1),(2); select sum(a) from t'");
+  EXPECT_TRUE(std::ranges::any_of(all<Transfer>(events), &Transfer::write));
+}
+
+TEST_F(Recording, OfPythonWithThreadsHasEachThreadsPages) {
+  const std::vector<Event> events = recorded(
+      "/usr/bin/python3 -S -c \"import threading\n"
+      "ts=[threading.Thread(target=lambda: bytearray(1<<20)) for _ in range(3)]\n"
+      "[t.start() for t in ts]; [t.join() for t in ts]; print('done')\"");
+  EXPECT_EQ(all<Clone>(events).size(), 3u);
+  std::map<ThreadId, unsigned> touches;
+  for (const Event& event : events) touches[event.thread] += event.what.index() == 0;
+  for (std::uint32_t thread = 0; thread < 4; ++thread)
+    EXPECT_GT(touches[ThreadId{thread}], 10u) << thread;
+}
+
+TEST_F(Recording, OfAScriptHasItsChildrenAndWhatTheyRun) {
+  std::ofstream(file("script")) << "#!/bin/sh -u\n"
+                                   "for i in 1 2; do echo $i | cat | sed s/1/x/; done\n"
+                                   "(exit 3); echo $?; /nonexistent/program 2>/dev/null; echo $?\n"
+                                << file("lines") << " 2>/dev/null; echo $?\n";
+  std::filesystem::permissions(file("script"), std::filesystem::perms::owner_all);
+  const std::vector<Event> events = recorded(file("script"));
+  std::vector<std::string> programs;
+  for (const Exec& exec : all<Exec>(events))
+    programs.push_back(std::filesystem::path(exec.path).filename());
+  EXPECT_THAT(programs, IsSupersetOf({"dash", "cat", "cat", "sed", "sed"}));
+  std::set<ProcessId> born = {ProcessId{0}};
+  for (const Event& event : events) {
+    ASSERT_TRUE(born.contains(event.process)) << "acts before its Fork";
+    if (const auto* fork = std::get_if<Fork>(&event.what)) born.insert(fork->child);
+  }
+  EXPECT_GE(born.size(), 8u);
+  EXPECT_THAT(all<Exit>(events), ::testing::Contains(Exit{.status = 3, .process = true}));
+}
+
+TEST_F(Recording, TellsTheMappingCallsThatQemuTells) {
+  const std::string program = "/usr/bin/sort " + file("lines");
+  std::istringstream lines(shell("qemu-x86_64 -strace " + program + " 2>&1 >/dev/null"));
+  std::vector<std::string> expected;
+  std::uint64_t heap = 0;
+  for (std::string line; std::getline(lines, line);) {
+    char name[16] = {}, first[32] = {};
+    unsigned long length = 0, result = 0;
+    if (std::sscanf(line.c_str(), "%*d %15[a-z](%31[^,)],%lu", name, first, &length) < 2) continue;
+    const std::size_t equals = line.rfind(" = ");
+    if (equals == std::string::npos) continue;
+    result = std::strtoul(line.c_str() + equals + 3, nullptr, 0);
+    const std::string call = name;
+    const unsigned long address = std::strtoul(first, nullptr, 0);
+    const auto tell = [&](unsigned long at) {
+      expected.push_back(call + " " + std::to_string(at) + " " + std::to_string(length));
+    };
+    if (call == "mmap") tell(result);
+    if (call == "munmap" || call == "mprotect") tell(address);
+    if (call == "brk" && std::exchange(heap, result) != result)
+      expected.push_back("brk " + std::to_string(result));
+  }
+  std::vector<std::string> told;
+  for (const Event& event : recorded(program)) {
+    const auto tell = [&told](const char* name, const auto& call) {
+      told.push_back(std::string(name) + " " + std::to_string(call.address) + " " +
+                     std::to_string(call.length));
+    };
+    if (const auto* map = std::get_if<Mmap>(&event.what)) tell("mmap", *map);
+    if (const auto* unmap = std::get_if<Munmap>(&event.what)) tell("munmap", *unmap);
+    if (const auto* protect = std::get_if<Mprotect>(&event.what)) tell("mprotect", *protect);
+    if (const auto* brk = std::get_if<Brk>(&event.what))
+      told.push_back("brk " + std::to_string(brk->end));
+  }
+  EXPECT_GT(expected.size(), 20u);
+  EXPECT_EQ(told, expected);
+}
+
+TEST_F(Recording, InOrderOfAllAccessesTouchesTheSamePages) {
+  const auto pages = [this](const std::string& options) {
+    EXPECT_EQ(record(options + " -- /bin/true").status, 0);
+    std::set<std::pair<std::uint64_t, Touch>> touched;
+    for (const Access& access : all<Access>(events_of(trace())))
+      for (std::uint64_t i = 0; i < access.pages; ++i)
+        touched.emplace(access.page + i * static_cast<std::uint64_t>(access.stride), access.touch);
+    return touched;
+  };
+  EXPECT_EQ(pages("--window 1"), pages(""));
+}
+
+TEST_F(Recording, OfAMissingProgramEndsWith127AndNoTrace) {
+  const Outcome missing = record("-- no-such-program");
+  EXPECT_EQ(missing.status, 127);
+  EXPECT_EQ(missing.err, "quire: no-such-program: not found\n");
+  EXPECT_EQ(record("-- " + file("lines")).status, 127);
+  EXPECT_FALSE(std::filesystem::exists(trace()));
+}
+
+TEST_F(Recording, HasTheStatusOfItsProgram) {
+  EXPECT_EQ(record("-- sh -c 'exit 7'").status, 7);
+  EXPECT_EQ(record("-- sh -c 'kill -9 $$'").status, 137);
+  EXPECT_GT(events_of(trace()).size(), 100u) << "what a killed program did is there";
+}
+
+TEST_F(Recording, WithoutRoomEndsTheProgramAndSaysSo) {
+  const std::string command = "trap '' XFSZ; ulimit -f 300; exec " QUIRE_CLI " record -o " +
+                              trace() + " --window 1 -- sort " + file("lines") + " 2>&1";
+  const std::string said = shell("sh -c \"" + command + "\"; echo status $?");
+  EXPECT_THAT(said, HasSubstr("quire: cannot write to " + trace() + ".parts-"));
+  EXPECT_THAT(said, HasSubstr(": File too large; the program was ended\nstatus 1\n"));
+  EXPECT_FALSE(std::filesystem::exists(trace()));
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(Recording, IntoAFolderThatIsNotThereIsRefused) {
+  const Outcome refused = quire("record -o /nonexistent/t.qtr -- true");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, StartsWith("quire: cannot write /nonexistent/t.qtr: No such file"));
+}
+
+// Ctrl-C reaches the program and the tool alike.
+TEST_F(Recording, ThatIsInterruptedIsATraceOfWhatWasUntilThen) {
+  const pid_t group = fork();
+  if (group == 0) {
+    setpgid(0, 0);
+    execl("/bin/sh", "sh", "-c",
+          ("exec " QUIRE_CLI " record -o " + trace() + " -- sh -c 'echo > " + file("ready") +
+           "; exec sleep 100' 2>" + file("said")).c_str(),
+          nullptr);
+    _exit(1);
+  }
+  using std::chrono::steady_clock;
+  const auto late = steady_clock::now() + std::chrono::seconds(60);
+  while (!std::filesystem::exists(file("ready")) && steady_clock::now() < late)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill(-group, SIGINT);
+  int status = 0;
+  waitpid(group, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGINT);
+  EXPECT_THAT(text_of(file("said")), HasSubstr("quire: interrupted; "));
+  EXPECT_GT(events_of(trace()).size(), 100u);
+}
+
+}  // namespace
+}  // namespace quire::record

@@ -1,0 +1,172 @@
+#include "tools/record/plugin/image.hpp"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tools/record/plugin/guest.hpp"
+#include "tools/record/plugin/qemu_plugin.h"
+#include "tools/record/plugin/window.hpp"
+
+namespace quire::record {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+
+struct Mapping {
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+  char protection[8] = {};
+  char path[PATH_MAX] = {};
+};
+
+// Calls `each` with the guest's mappings as they lie in memory, until it gives false.
+template <typename Each>
+void for_each_mapping(Each each) {
+  std::FILE* const maps = std::fopen("/proc/self/maps", "re");
+  if (maps == nullptr) return;
+  char line[PATH_MAX + 128];
+  static Mapping mapping;
+  while (std::fgets(line, sizeof line, maps) != nullptr) {
+    unsigned long start = 0, end = 0;
+    mapping.path[0] = '\0';
+    std::sscanf(line, "%lx-%lx %7s %*s %*s %*s %4095[^\n]", &start, &end, mapping.protection,
+                mapping.path);
+    mapping.start = start;
+    mapping.end = end;
+    if (start >= kGuestEnd || !each(mapping)) break;
+  }
+  std::fclose(maps);
+}
+
+std::uint64_t first_mapping_of(const char* path) {
+  std::uint64_t found = 0;
+  for_each_mapping([&](const Mapping& mapping) {
+    if (std::strcmp(mapping.path, path) == 0) found = mapping.start;
+    return found == 0;
+  });
+  return found;
+}
+
+// The stack is the anonymous mapping above its guard.
+Mapping find_stack() {
+  Mapping found;
+  std::uint64_t guard_end = 0;
+  for_each_mapping([&](const Mapping& mapping) {
+    const bool anonymous = mapping.path[0] == '\0';
+    if (anonymous && mapping.protection[0] == 'r' && mapping.start == guard_end) found = mapping;
+    guard_end = anonymous && mapping.protection[0] == '-' ? mapping.end : 0;
+    return found.end == 0;
+  });
+  return found;
+}
+
+// Where what was written before the start begins: the words above the first page of zeros.
+std::uint64_t lowest_written(const Mapping& stack) {
+  const auto* word = reinterpret_cast<const std::uint64_t*>(stack.end);
+  constexpr std::size_t kWords = kPage / sizeof *word;
+  while (reinterpret_cast<std::uint64_t>(word) > stack.start &&
+         !std::all_of(word - kWords, word, [](std::uint64_t value) { return value == 0; }))
+    word -= kWords;
+  while (reinterpret_cast<std::uint64_t>(word) < stack.end && *word == 0) ++word;
+  return reinterpret_cast<std::uint64_t>(word);
+}
+
+class ElfFile {
+ public:
+  explicit ElfFile(const char* path) : fd_(open(path, O_RDONLY | O_CLOEXEC)) {
+    if (realpath(path, path_) == nullptr) std::snprintf(path_, sizeof path_, "%s", path);
+    if (pread(fd_, &head_, sizeof head_, 0) != sizeof head_) head_ = {};
+  }
+  ~ElfFile() { close(fd_); }
+  ElfFile(const ElfFile&) = delete;
+  ElfFile& operator=(const ElfFile&) = delete;
+
+  [[nodiscard]] const char* path() const { return path_; }
+
+  template <typename Each>
+  void for_each_header(std::uint32_t type, Each each) const {
+    for (unsigned i = 0; i < head_.e_phnum; ++i) {
+      Elf64_Phdr header{};
+      const auto at = static_cast<off_t>(head_.e_phoff + i * sizeof header);
+      if (pread(fd_, &header, sizeof header, at) == sizeof header && header.p_type == type)
+        each(header);
+    }
+  }
+
+  void interpreter(char (&path)[PATH_MAX]) const {
+    path[0] = '\0';
+    for_each_header(PT_INTERP, [&](const Elf64_Phdr& header) {
+      const std::size_t length = std::min<std::size_t>(header.p_filesz, PATH_MAX - 1);
+      const ssize_t got = pread(fd_, path, length, static_cast<off_t>(header.p_offset));
+      path[std::max<ssize_t>(got, 0)] = '\0';
+    });
+  }
+
+  // How far from where its headers say it lies.
+  [[nodiscard]] std::uint64_t bias() const {
+    if (head_.e_type != ET_DYN) return 0;
+    std::uint64_t lowest = UINT64_MAX;
+    for_each_header(PT_LOAD, [&](const Elf64_Phdr& header) {
+      lowest = std::min(lowest, header.p_vaddr & ~(kPage - 1));
+    });
+    return first_mapping_of(path_) - lowest;
+  }
+
+  [[nodiscard]] std::uint64_t end() const {
+    std::uint64_t end = 0;
+    for_each_header(PT_LOAD, [&](const Elf64_Phdr& header) {
+      end = std::max(end, header.p_vaddr + header.p_memsz);
+    });
+    return end + bias();
+  }
+
+  void tell_segments(StreamWriter& stream) const {
+    const std::uint64_t key = file_key(stream, fd_);
+    const std::uint64_t moved = bias();
+    for_each_header(PT_LOAD, [&](const Elf64_Phdr& header) {
+      const std::uint64_t protection = ((header.p_flags & PF_R) != 0 ? PROT_READ : 0) |
+                                       ((header.p_flags & PF_W) != 0 ? PROT_WRITE : 0) |
+                                       ((header.p_flags & PF_X) != 0 ? PROT_EXEC : 0);
+      stream.put(RecordKind::kSegment, {header.p_vaddr + moved, header.p_filesz, header.p_memsz,
+                                        protection, key, header.p_offset});
+    });
+  }
+
+ private:
+  int fd_;
+  char path_[PATH_MAX];
+  Elf64_Ehdr head_{};
+};
+
+void tell_image(Thread& thread) {
+  StreamWriter& stream = thread.stream;
+  const ElfFile program(qemu_plugin_path_to_binary());
+  const std::uint64_t brk_start = (program.end() + kPage - 1) & ~(kPage - 1);
+  stream.put(RecordKind::kExec,
+             {qemu_plugin_entry_code(), brk_start, static_cast<std::uint64_t>(getpid())},
+             program.path());
+  program.tell_segments(stream);
+  char interpreter[PATH_MAX];
+  program.interpreter(interpreter);
+  if (interpreter[0] != '\0') ElfFile(interpreter).tell_segments(stream);
+  const Mapping stack = find_stack();
+  stream.put(RecordKind::kStack, {lowest_written(stack), stack.end});
+}
+
+}  // namespace
+
+void tell_image_once() {
+  static std::atomic<bool> told{false};
+  if (!told.exchange(true)) tell_image(Thread::current());
+}
+
+}  // namespace quire::record

@@ -1,0 +1,143 @@
+#include "tools/record/plugin/window.hpp"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+
+namespace quire::record {
+
+constinit Thread Thread::none_{};
+constinit thread_local Thread* Thread::current_ = &Thread::none_;
+std::int64_t Thread::limit = kUsualWindow;
+
+namespace {
+
+// How often memory has changed.
+std::atomic<std::uint32_t> epoch{0};
+
+Thread* threads = nullptr;  // under the lock
+std::atomic_flag threads_locked = ATOMIC_FLAG_INIT;
+
+class ThreadsLock {
+ public:
+  ThreadsLock() {
+    while (threads_locked.test_and_set(std::memory_order_acquire))
+      if (!threads_locked.test(std::memory_order_relaxed)) continue;
+  }
+  ~ThreadsLock() { threads_locked.clear(std::memory_order_release); }
+  ThreadsLock(const ThreadsLock&) = delete;
+  ThreadsLock& operator=(const ThreadsLock&) = delete;
+};
+
+std::uint32_t tid() { return static_cast<std::uint32_t>(syscall(SYS_gettid)); }
+
+}  // namespace
+
+Thread& Thread::current() {
+  if (current_ != &none_) return *current_;
+  void* const room = mmap(nullptr, sizeof(Thread), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) _exit(kStreamStatus);
+  auto* const made = new (room) Thread{};
+  current_ = made;
+  made->stream.begin(tid());
+  const ThreadsLock lock;
+  made->next_ = threads;
+  threads = made;
+  return *made;
+}
+
+Thread& Thread::begin_child(std::uint32_t process) {
+  threads_locked.clear();
+  recording.process = process;
+  Thread& self = *current_;
+  threads = &self;
+  self.next_ = nullptr;
+  for (unsigned i = 0; i < self.used_; ++i) self.slots_[self.order_[i]] = {};
+  self.used_ = 0;
+  self.stream.abandon();
+  self.stream.begin(tid());
+  return self;
+}
+
+void Thread::end_current() {
+  Thread* const self = current_;
+  if (self == &none_) return;
+  self->end_window();
+  {
+    const ThreadsLock lock;
+    for (Thread** at = &threads; *at != nullptr; at = &(*at)->next_)
+      if (*at == self) {
+        *at = self->next_;
+        break;
+      }
+  }
+  current_ = &none_;
+  munmap(self, sizeof *self);
+}
+
+void Thread::memory_changes(const Thread& by) {
+  epoch.fetch_add(1, std::memory_order_release);
+  const ThreadsLock lock;
+  for (Thread* thread = threads; thread != nullptr; thread = thread->next_)
+    if (thread != &by) thread->make_stale();
+}
+
+void Thread::end_all_windows() {
+  const ThreadsLock lock;
+  for (Thread* thread = threads; thread != nullptr; thread = thread->next_) thread->end_window();
+}
+
+// Only slots in use, which their thread alone fills: one that it fills now, it fills after it has
+// seen the epoch.
+void Thread::make_stale() {
+  for (Slot& slot : slots_) {
+    const std::atomic_ref key(slot.key);
+    std::uint64_t was = key.load(std::memory_order_relaxed);
+    if (was != 0) key.compare_exchange_strong(was, was | kStale, std::memory_order_relaxed);
+  }
+}
+
+void Thread::end_window() {
+  if (used_ == 0) return;
+  std::uint64_t* to = stream.reserve(RecordKind::kWindow, used_);
+  for (unsigned i = 0; i < used_; ++i) {
+    Slot& slot = slots_[order_[i]];
+    const std::uint64_t key = (slot.key & ~kStale) - 1;
+    const auto times = static_cast<std::uint64_t>(limit - slot.left);
+    *to++ = (key / 3) << 2 | key % 3 | std::min(times, kMostTimes) << kEntryKeyBits;
+    slot = {};
+  }
+  stream.commit(sequence_);
+  used_ = 0;
+}
+
+void Thread::missed(Touches touches) {
+  Thread& self = current();
+  Slot& slot = self.slots_[place_of(touches.key)];
+  if (slot.key == touches.key) return self.end_window();  // touched often enough
+  const std::uint32_t now = epoch.load(std::memory_order_acquire);
+  if (slot.key != 0 || now != self.epoch_) self.end_window();
+  self.epoch_ = now;
+  self.insert(touches);
+}
+
+void Thread::insert(Touches touches) {
+  if (used_ == 0) sequence_ = StreamWriter::take_sequence();
+  const unsigned place = place_of(touches.key);
+  slots_[place] = {touches.key, limit - touches.times};
+  order_[used_++] = static_cast<std::uint16_t>(place);
+  if (slots_[place].left <= 0) end_window();
+}
+
+void Thread::touch_bytes(GuestBytes bytes, Touch kind) {
+  const auto [address, length] = bytes;
+  if (address == 0 || length == 0 || length > kGuestEnd || address >= kGuestEnd) return;
+  for (std::uint64_t page = address >> 12; page <= (address + length - 1) >> 12; ++page)
+    touch(page, kind, 1);
+}
+
+}  // namespace quire::record

@@ -1,0 +1,101 @@
+// The pages that a thread touched since its window began, each with the number of its touches.
+//
+// A page is found by a hash of one step; a second page of the same place ends the window, as does
+// a page touched `limit` times and every call. When memory changes, all threads' windows are made
+// stale, so that the next touch of each page is seen as the first.
+//
+// Locking  A window is its thread's alone, but for stale marks, which others set in its keys.
+//          The list of threads has a lock, which a child of fork starts anew.
+// Cost     A touch that is found: a dozen instructions. This is what recording costs.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "tools/record/plugin/stream_writer.hpp"
+
+namespace quire::record {
+
+// An instruction is a fetch, so that this is some 10 us of a program at its own speed.
+inline constexpr std::int64_t kUsualWindow = 32768;
+
+enum class Touch : std::uint8_t { kRead, kWrite, kFetch };
+
+struct GuestBytes {
+  std::uint64_t address = 0;
+  std::uint64_t length = 0;
+};
+
+struct Call {
+  std::int64_t number = -1;
+  std::array<std::uint64_t, 8> arguments{};  // Linux has six
+  std::uint64_t sequence = 0;                // taken when it began, where its place is then
+  std::uint64_t file = kNoFileKey;
+  std::uint64_t offset = 0;
+  std::uint32_t child = 0;
+};
+
+class Thread {
+ public:
+  // The calling thread's; made when it is first asked for.
+  [[nodiscard]] static Thread& current();
+  // In a child of fork: its only thread, of process `process`, with nothing recorded yet.
+  static Thread& begin_child(std::uint32_t process);
+  // Memory is about to be another, or has just become so.
+  static void memory_changes(const Thread& by);
+  // No other thread runs; what they have is written.
+  static void end_all_windows();
+  // The calling thread ends.
+  static void end_current();
+
+  static void touch(std::uint64_t page, Touch touch, std::int64_t times) {
+    const std::uint64_t key = key_of(page, touch);
+    Slot& slot = current_->slots_[place_of(key)];
+    if (slot.key == key) [[likely]] {
+      slot.left -= times;
+      if (slot.left > 0) [[likely]] return;
+    }
+    return missed({key, times});
+  }
+  void touch_bytes(GuestBytes bytes, Touch touch);
+  void end_window();
+
+  StreamWriter stream;
+  Call call;
+  static std::int64_t limit;
+
+ private:
+  struct Slot {
+    std::uint64_t key;  // 0: empty
+    std::int64_t left;  // touches until the window ends
+  };
+  // Direct-mapped; what a sort of some megabytes touches has its place here, and 64 KiB of slots
+  // stay in a CPU's second cache.
+  static constexpr unsigned kSlots = 4096;
+  struct Touches {
+    std::uint64_t key;
+    std::int64_t times;
+  };
+  static constexpr std::uint64_t kStale = std::uint64_t{1} << 63;
+
+  static std::uint64_t key_of(std::uint64_t page, Touch touch) {
+    return 3 * page + static_cast<std::uint64_t>(touch) + 1;
+  }
+  static unsigned place_of(std::uint64_t key) { return (key ^ key >> 12) % kSlots; }
+  [[gnu::noinline]] static void missed(Touches touches);
+  void insert(Touches touches);
+  void make_stale();
+
+  std::array<Slot, kSlots> slots_{};
+  std::array<std::uint16_t, kSlots> order_{};
+  unsigned used_ = 0;
+  std::uint64_t sequence_ = 0;  // of the window
+  std::uint32_t epoch_ = 0;
+  Thread* next_ = nullptr;
+  // Of a thread that has none yet, one without pages: touch() need not ask.
+  static Thread none_;
+  static constinit thread_local Thread* current_;
+};
+
+}  // namespace quire::record
