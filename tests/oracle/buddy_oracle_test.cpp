@@ -80,7 +80,7 @@ TEST(Replay, FindsACountThatIsNotLinuxs) {
   EXPECT_THAT(comparison.differences().front(), HasSubstr("free list of order 0 Movable"));
 }
 
-struct StateAlteration {
+struct Change {
   const char* what;  // of the final state
   const char* head;  // the last line that begins so is altered
   const char* old;
@@ -88,10 +88,10 @@ struct StateAlteration {
   const char* words;
 };
 
-class EveryPartOfTheFinalState : public ::testing::TestWithParam<StateAlteration> {};
+class EveryPartOfTheFinalState : public ::testing::TestWithParam<Change> {};
 
 TEST_P(EveryPartOfTheFinalState, IsCompared) {
-  const StateAlteration& part = GetParam();
+  const Change& part = GetParam();
   const std::string text = churn();
   const std::string line = line_of(text, part.head, true);
   const std::string altered = *part.old == '\0' ? std::string() : replaced(line, part.old, part.by);
@@ -104,23 +104,23 @@ TEST_P(EveryPartOfTheFinalState, IsCompared) {
 INSTANTIATE_TEST_SUITE_P(
     Altered, EveryPartOfTheFinalState,
     ::testing::Values(
-        StateAlteration{"Watermark", "ZONE", " min=", " min=1", "zone DMA32: min"},
-        StateAlteration{"Boost", "ZONE", " boost=", " boost=1", "zone DMA32: boost"},
-        StateAlteration{"Flags", "ZONE", " flags=0", " flags=1", "zone DMA32: flags"},
-        StateAlteration{"Managed", "ZONE", " managed=", " managed=1", "zone DMA32: managed"},
-        StateAlteration{"Span", "ZONE", " spanned=", " spanned=1", "zone DMA32: spanned"},
-        StateAlteration{"Reserve", "ZONE", "lowmem_reserve=0", "lowmem_reserve=7", "lowmem_reserve"},
-        StateAlteration{"FreePages", "ZONE", " nr_free=", " nr_free=1", "zone DMA32: nr_free"},
-        StateAlteration{"AreaCount", "AREA order=10", "nr_free=", "nr_free=1",
+        Change{"Watermark", "ZONE", " min=", " min=1", "zone DMA32: min"},
+        Change{"Boost", "ZONE", " boost=", " boost=1", "zone DMA32: boost"},
+        Change{"Flags", "ZONE", " flags=0", " flags=1", "zone DMA32: flags"},
+        Change{"Managed", "ZONE", " managed=", " managed=1", "zone DMA32: managed"},
+        Change{"Span", "ZONE", " spanned=", " spanned=1", "zone DMA32: spanned"},
+        Change{"Reserve", "ZONE", "lowmem_reserve=0", "lowmem_reserve=7", "lowmem_reserve"},
+        Change{"FreePages", "ZONE", " nr_free=", " nr_free=1", "zone DMA32: nr_free"},
+        Change{"AreaCount", "AREA order=10", "nr_free=", "nr_free=1",
                    "count of free blocks of order 10"},
-        StateAlteration{"ListOrder", "LIST order=10 mt=1", " : ", " : 9 ",
+        Change{"ListOrder", "LIST order=10 mt=1", " : ", " : 9 ",
                    "free list of order 10 Movable"},
-        StateAlteration{"MissingList", "LIST order=10 mt=1", "", "", "free list of order 10 Movable"},
-        StateAlteration{"Pageblock", "BLOCKS", ":00", ":01", "pageblock types"},
-        StateAlteration{"SetCount", "PCP ", "count=", "count=1", "CPU 0: count"},
-        StateAlteration{"SetFactor", "PCP ", "free_factor=", "free_factor=1", "CPU 0: free_factor"},
-        StateAlteration{"SetDrift", "PCP ", "nr_free_diff=", "nr_free_diff=1", "CPU 0: nr_free_diff"},
-        StateAlteration{"SetList", "PCPLIST cpu=0 index=1", " : ", " : 9 ", "CPU 0: list 1"}),
+        Change{"MissingList", "LIST order=10 mt=1", "", "", "free list of order 10 Movable"},
+        Change{"Pageblock", "BLOCKS", ":00", ":01", "pageblock types"},
+        Change{"SetCount", "PCP ", "count=", "count=1", "CPU 0: count"},
+        Change{"SetFactor", "PCP ", "free_factor=", "free_factor=1", "CPU 0: free_factor"},
+        Change{"SetDrift", "PCP ", "nr_free_diff=", "nr_free_diff=1", "CPU 0: nr_free_diff"},
+        Change{"SetList", "PCPLIST cpu=0 index=1", " : ", " : 9 ", "CPU 0: list 1"}),
     [](const auto& info) { return info.param.what; });
 
 std::string refusal(const std::string& text) {

@@ -11,7 +11,7 @@
 namespace quire {
 namespace {
 
-constexpr std::uint64_t kPageBytes = kPageSize.raw();
+constexpr std::uint64_t kStep = kPageSize.raw();
 
 // Of pages: from `first` up to `end`.
 struct Pages {
@@ -19,7 +19,7 @@ struct Pages {
   std::uint64_t end;
 };
 VirtRange range_of(Pages pages) {
-  return {VirtAddr{pages.first * kPageBytes}, VirtAddr{pages.end * kPageBytes}};
+  return {VirtAddr{pages.first * kStep}, VirtAddr{pages.end * kStep}};
 }
 
 struct Ask {
@@ -34,7 +34,7 @@ struct Areas {
   VmapArea* take(Ask ask) { return take_within(index.space(), ask); }
   VmapArea* take_within(VirtRange within, Ask ask) {
     VmapArea& area = records.emplace_back();
-    const VmapAreas::Wish wish{Bytes{ask.pages * kPageBytes}, Bytes{ask.align * kPageBytes}, within};
+    const VmapAreas::Wish wish{Bytes{ask.pages * kStep}, Bytes{ask.align * kStep}, within};
     return index.insert_lowest(area, wish) ? &area : nullptr;
   }
   bool take_at(VirtRange range) {
@@ -53,7 +53,7 @@ struct Areas {
     return purged;
   }
   static std::uint64_t first_page(const VmapArea* area) {
-    return area == nullptr ? 0 : area->start.raw() / kPageBytes;
+    return area == nullptr ? 0 : area->start.raw() / kStep;
   }
 
   VmapAreas index;
@@ -105,8 +105,8 @@ TEST(VmapAreas, ASpaceIsUsedToItsLastPage) {
 }
 
 TEST(VmapAreas, AWishBeyondTheEndOfAddressesIsRefused) {
-  const VirtAddr top{~std::uint64_t{0} & ~(kPageBytes - 1)};
-  Areas areas({top - Bytes{10 * kPageBytes}, top});
+  const VirtAddr top{~std::uint64_t{0} & ~(kStep - 1)};
+  Areas areas({top - Bytes{10 * kStep}, top});
   EXPECT_EQ(areas.take({1, std::uint64_t{1} << 40}), nullptr);
   EXPECT_NE(areas.take({10}), nullptr);
 }
@@ -136,7 +136,7 @@ TEST(VmapAreas, LazilyFreedAddressesAreNeitherFoundNorGivenUntilPurged) {
   Areas areas;
   VmapArea* const area = areas.take({4});
   areas.free(area);
-  EXPECT_EQ(areas.index.find(VirtAddr{100 * kPageBytes}), nullptr);
+  EXPECT_EQ(areas.index.find(VirtAddr{100 * kStep}), nullptr);
   EXPECT_EQ(areas.index.first_from(VirtAddr{}), nullptr);
   EXPECT_EQ(areas.index.first_lazy_from(VirtAddr{}), area);
   EXPECT_EQ(Areas::first_page(areas.take({1})), 104u);
@@ -158,8 +158,8 @@ TEST(VmapAreas, NeighboursThatAreFreedLazilyBecomeOne) {
   ASSERT_EQ(areas.index.fault(), nullptr);
   const VmapArea* const freed = areas.index.first_lazy_from(VirtAddr{});
   ASSERT_NE(freed, nullptr);
-  EXPECT_EQ(freed->start, VirtAddr{100 * kPageBytes});
-  EXPECT_EQ(freed->end, VirtAddr{109 * kPageBytes});
+  EXPECT_EQ(freed->start, VirtAddr{100 * kStep});
+  EXPECT_EQ(freed->end, VirtAddr{109 * kStep});
   EXPECT_EQ(areas.index.count(), 1u);
   ASSERT_NE(spare, nullptr);
   ASSERT_NE(spare->next, nullptr);
@@ -262,11 +262,11 @@ TEST_P(RandomAreas, AgreeWithAListOfGaps) {
     if (kind < 55) {
       VirtRange within = space;
       if (below(4) == 0) {
-        within.start = space.start + Bytes{below(space.length() / kPageSize) * kPageBytes};
-        within.end = within.start + Bytes{below(400) * kPageBytes};
+        within.start = space.start + Bytes{below(space.length() / kPageSize) * kStep};
+        within.end = within.start + Bytes{below(400) * kStep};
       }
-      const VmapAreas::Wish wish{Bytes{(1 + below(20)) * kPageBytes},
-                                 Bytes{kPageBytes << (below(3) == 0 ? below(6) : 0)}, within};
+      const VmapAreas::Wish wish{Bytes{(1 + below(20)) * kStep},
+                                 Bytes{kStep << (below(3) == 0 ? below(6) : 0)}, within};
       const std::uint64_t expected = model.place(wish);
       VmapArea& area = areas.records.emplace_back();
       ASSERT_EQ(areas.index.insert_lowest(area, wish), expected != 0);
