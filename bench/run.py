@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import malloc_figures
+import record_figures
 import slab_figures
 
 PAIRS = 10_000
@@ -58,6 +59,7 @@ GOALS = {
     "boot.1tib_rss_mib": (64, None),
     **slab_figures.GOALS,
     **malloc_figures.GOALS,
+    **record_figures.GOALS,
 }
 
 
@@ -260,7 +262,7 @@ def main():
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
     for measure in (instructions, tlb, vma, pagetable, vmalloc, process, times, ratio, scaling,
-                    sizes, boots, malloc_figures.measure):
+                    sizes, boots, malloc_figures.measure, record_figures.measure):
         measure(bench)
     print_table(bench.rows)
     with open(arguments.out, "w", encoding="utf-8") as file:

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <iterator>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -102,6 +104,20 @@ TEST_F(Recording, OfGzipReadsItsInputAndExits) {
   const std::vector<Event> events = recorded("gzip -n -c " + file("lines"));
   EXPECT_EQ(bytes_read(events, file("lines")), std::filesystem::file_size(file("lines")));
   EXPECT_EQ(all<Exit>(events), (std::vector{Exit{.status = 0, .process = true}}));
+}
+
+// dd hands its buffer from read to write, and never looks at it.
+TEST_F(Recording, HasThePagesThatOnlyTheKernelTouches) {
+  std::map<Touch, std::set<std::uint64_t>> pages;
+  for (const Access& access :
+       all<Access>(recorded("dd if=/dev/zero of=/dev/null bs=1M count=1 status=none")))
+    for (std::uint64_t i = 0; i < access.pages; ++i)
+      pages[access.touch].insert(access.page + i * static_cast<std::uint64_t>(access.stride));
+  std::vector<std::uint64_t> both;
+  std::ranges::set_intersection(pages[Touch::kRead], pages[Touch::kWrite],
+                                std::back_inserter(both));
+  EXPECT_GE(both.size(), 256u);
+  EXPECT_LT(pages[Touch::kFetch].size(), 256u);
 }
 
 TEST_F(Recording, OfSqliteWritesItsDatabase) {
