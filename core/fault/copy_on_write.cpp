@@ -4,17 +4,39 @@
 
 namespace quire {
 
-FaultEnd Faults::copy_on_write(const Place& place) {
+FaultEnd Faults::copy_on_write(const Place& place, Prot gained) {
   PageTables& tables = place.vma.mm->tables;
   const Entry entry = tables.load(place.slot);
   if (place.vma.has(VmFlags::kShared)) return write_shared(place, entry);
-  if (reuse(place, entry)) return FaultEnd::kMinor;
-  return replace_by_copy(place, entry);
+  if (reuse(place, entry, gained)) return FaultEnd::kMinor;
+  return replace_by_copy(place, entry, gained);
+}
+
+FaultEnd Faults::write_forced(Vma& vma, VirtAddr address) {
+  PageTables& tables = vma.mm->tables;
+  const EntrySlot slot = tables.find_slot(address);
+  if (slot.level != PageLevel::kPte || tables.load(slot).empty())
+    return handle_in(vma, address, Access::kUserRead);
+  count_event(Arch::current()->percpu, VmEvent::kPgfault, 1);
+  return copy_on_write({vma, address.align_down(kPageSize), slot}, Prot::kDirty);
+}
+
+FaultEnd Faults::unshare(Vma& vma, VirtAddr address) {
+  PageTables& tables = vma.mm->tables;
+  const EntrySlot slot = tables.find_slot(address);
+  if (slot.level != PageLevel::kPte) return FaultEnd::kMinor;
+  const Entry entry = tables.load(slot);
+  if (!entry.present()) return FaultEnd::kMinor;
+  const Page* const page =
+      vma.mm->parts.map.page_of(tables.format().frame_of(PageLevel::kPte, entry));
+  if (!is_anonymous(*page)) return FaultEnd::kMinor;
+  count_event(Arch::current()->percpu, VmEvent::kPgfault, 1);
+  return copy_on_write({vma, address.align_down(kPageSize), slot}, Prot::kNone);
 }
 
 // Makes the entry writable where the page is this Mm's alone: it says so, or nobody else holds a
 // reference to it any more.
-bool Faults::reuse(const Place& place, Entry entry) {
+bool Faults::reuse(const Place& place, Entry entry, Prot gained) {
   Mm& mm = *place.vma.mm;
   const PagingFormat& format = mm.tables.format();
   const Pfn frame = format.frame_of(PageLevel::kPte, entry);
@@ -32,13 +54,13 @@ bool Faults::reuse(const Place& place, Entry entry) {
     move_to(page, place.vma);
     set_flag(page, PageFlag::kAnonExclusive);
   }
-  const Prot prot = format.prot_of(entry) | Prot::kWrite | Prot::kDirty | Prot::kAccessed;
+  const Prot prot = format.prot_of(entry) | gained | Prot::kAccessed;
   mm.tables.store(place.slot, format.leaf_entry(PageLevel::kPte, frame, prot));
   // No flush: a translation without the right leads back here and finds the entry as it is.
   return true;
 }
 
-FaultEnd Faults::replace_by_copy(const Place& place, Entry old) {
+FaultEnd Faults::replace_by_copy(const Place& place, Entry old, Prot gained) {
   Mm& mm = *place.vma.mm;
   MemoryMap& map = mm.parts.map;
   if (!anon_vmas_.prepare(place.vma).has_value()) return FaultEnd::kNoMemory;
@@ -51,7 +73,7 @@ FaultEnd Faults::replace_by_copy(const Place& place, Entry old) {
   Page& original = *map.page_of(frame);
   if (!zeros && mm.parts.keep_content)
     Arch::copy_page(map.content_of(*copy), map.content_of(original));
-  const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
+  const Prot prot = place.vma.prot | gained;
   const Entry entry = format.leaf_entry(PageLevel::kPte, map.pfn_of(*copy), prot);
   if (!map_new(place, *copy, old, entry)) return FaultEnd::kMinor;
   mm.parts.lru.add(*copy);

@@ -16,6 +16,7 @@
 
 #include "base/base.hpp"
 #include "fault/file_vmas.hpp"
+#include "fault/get_user_pages.hpp"
 #include "fault/page_ranges.hpp"
 #include "rmap/rmap.hpp"
 #include "vma/vma.hpp"
@@ -39,6 +40,15 @@ class Faults {
   FaultEnd handle(Mm& mm, VirtAddr address, Access access);
   // The same with mmap_lock held and the VMA known to be the right one (handle_mm_fault).
   FaultEnd handle_in(Vma& vma, VirtAddr address, Access access);
+  // With mmap_lock held exclusively: `vma`, the first that ends after `address`, contains it or
+  // grows so that it does. Errors: kNoMemory.
+  Result<void> expand_to(Vma& vma, VirtAddr address);
+  // With mmap_lock held, of a private VMA. A write that goes on although it is not allowed: then
+  // this Mm has a page of its own that still may not be written (FAULT_FLAG_WRITE, FOLL_FORCE).
+  FaultEnd write_forced(Vma& vma, VirtAddr address);
+  // The anonymous page there, if any, becomes this Mm's alone, without a write to it
+  // (FAULT_FLAG_UNSHARE).
+  FaultEnd unshare(Vma& vma, VirtAddr address);
 
  private:
   struct Place {
@@ -48,15 +58,16 @@ class Faults {
   };
   FaultEnd anonymous(const Place& place, Access access);
   FaultEnd map_zero_page(const Place& place);
-  FaultEnd copy_on_write(const Place& place);
-  FaultEnd replace_by_copy(const Place& place, Entry old);
+  // `gained` is what its entry allows and says beyond what it did.
+  FaultEnd copy_on_write(const Place& place, Prot gained = Prot::kWrite | Prot::kDirty);
+  FaultEnd replace_by_copy(const Place& place, Entry old, Prot gained);
   FaultEnd write_shared(const Place& place, Entry entry);
   FaultEnd of_file(const Place& place, Access access);
   FaultEnd read_file(const Place& place);
   FaultEnd copy_file_page(const Place& place);
   FaultEnd write_file(const Place& place);
   bool map_around(const Place& place);
-  [[nodiscard]] bool reuse(const Place& place, Entry entry);
+  [[nodiscard]] bool reuse(const Place& place, Entry entry, Prot gained);
   static Page* new_page(const Place& place, Gfp zero);
   static bool map_new(const Place& place, Page& page, Entry expected, Entry entry);
 

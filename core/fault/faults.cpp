@@ -42,6 +42,12 @@ FaultEnd Faults::handle(Mm& mm, VirtAddr address, Access access) {
   return handle_in(*found.vma, address, access);
 }
 
+Result<void> Faults::expand_to(Vma& vma, VirtAddr address) {
+  if (vma.start() <= address) return {};
+  if (!vma.has(VmFlags::kGrowsDown)) return Errno::kNoMemory;
+  return expand_stack(vma, address, anon_vmas_);
+}
+
 FaultEnd Faults::handle_in(Vma& vma, VirtAddr address, Access access) {
   count_event(Arch::current()->percpu, VmEvent::kPgfault, 1);
   PageTables& tables = vma.mm->tables;

@@ -1,4 +1,5 @@
 // A child gets its parent's pages: both map them, and whoever writes first makes a copy.
+#include "fault/fork_pinned.hpp"
 #include "fault/page_ranges.hpp"
 #include "fault/table_runs.hpp"
 #include "rmap/rmap.hpp"
@@ -20,7 +21,10 @@ Entry shared_entry(const PagingFormat& format, const Vma& vma, const EntrySlot& 
 class PageCopier {
  public:
   PageCopier(Vma& child, Vma& parent)
-      : child_(child), parent_(parent), format_(parent.mm->tables.format()) {}
+      : child_(child),
+        parent_(parent),
+        format_(parent.mm->tables.format()),
+        has_copies_(may_have_pinned(parent)) {}
 
   // Entries of one table: the child's table is there, and no entry in it.
   void copy(const TableRun& from, const EntrySlot& to) {
@@ -32,6 +36,7 @@ class PageCopier {
       if (!entry.present()) continue;
       EntrySlot target = to;
       target.index += i;
+      if (has_copies_ && !load_entry(format_, target).empty()) continue;
       share(entry);
       exchange_entry(format_, target, shared_entry(format_, parent_, slot, entry));
       ++made;
@@ -60,6 +65,7 @@ class PageCopier {
   Vma& child_;
   Vma& parent_;
   const PagingFormat& format_;
+  const bool has_copies_;  // the child has entries already: copies of pinned pages
   std::int64_t anonymous_ = 0, file_ = 0, shmem_ = 0;
 };
 
@@ -73,6 +79,7 @@ bool worth_copying(const Vma& vma) {
 
 Result<void> copy_pages(Vma& child, Vma& parent) {
   if (!worth_copying(parent)) return {};
+  if (may_have_pinned(parent)) QUIRE_TRY(copy_pinned_pages(child, parent));
   PageCopier copier(child, parent);
   // The child's tables first: none can be made while the parent's are locked.
   const PagingFormat& format = parent.mm->tables.format();

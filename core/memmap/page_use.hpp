@@ -3,6 +3,7 @@
 // References  Each is taken by someone who keeps the page from going away meanwhile: who has a
 //             reference, or holds the lock of the list, table or tree that leads to it. So a count
 //             that has reached 0 stays there, but for who scans lists: those use try_get_page().
+// Pins        References of who reads and writes the page's bytes by its frame, as devices do.
 // Home        Page::mapping and index_low together: whose page it is, and which of its pages.
 #pragma once
 
@@ -50,6 +51,18 @@ inline bool try_get_page(Page& page) {
 inline std::int32_t references_to(const Page& page) {
   return __atomic_load_n(&page.refcount, __ATOMIC_ACQUIRE);
 }
+
+// A pin counts as so many references (GUP_PIN_COUNTING_BIAS): a page that has fewer is not pinned,
+// one that has as many may merely be mapped that often.
+inline constexpr std::int32_t kPinReferences = 1024;
+inline void pin_page(Page& page) {
+  __atomic_fetch_add(&page.refcount, kPinReferences, __ATOMIC_RELAXED);
+}
+// All of a pin but its last reference, which is to be put.
+inline void drop_pin(Page& page) {
+  __atomic_fetch_sub(&page.refcount, kPinReferences - 1, __ATOMIC_RELEASE);
+}
+inline bool may_be_pinned(const Page& page) { return references_to(page) >= kPinReferences; }
 
 // The lowest bit of a home that is an AnonVma's address: the page is anonymous.
 inline constexpr std::uint64_t kAnonHome = 1;

@@ -119,6 +119,7 @@ class Mm {
   PageCount total, locked, data, exec, stack;
   PageCount peak_total, peak_resident;
   std::atomic<std::uint64_t> pinned = 0;
+  std::atomic<bool> has_pinned = false;  // at some time: fork copies what may be pinned
 
  private:
   Mm(const MmParts& parts, const MmLayout& layout, std::span<CpuMask::Word> cpus);
