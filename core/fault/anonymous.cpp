@@ -17,8 +17,15 @@ FaultEnd Faults::anonymous(const Place& place, Access access) {
   const PagingFormat& format = mm.tables.format();
   const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
   const Entry entry = format.leaf_entry(PageLevel::kPte, mm.parts.map.pfn_of(*page), prot);
-  if (map_new(place, *page, Entry{}, entry)) mm.parts.lru.add(*page);
+  if (map_new(place, *page, Entry{}, entry)) list_new(place.vma, *page);
   return FaultEnd::kMinor;
+}
+
+// `page` is mapped in `vma` alone and on no list yet.
+void Faults::list_new(const Vma& vma, Page& page) {
+  Lru& lru = vma.mm->parts.lru;
+  if (vma.has(VmFlags::kLocked)) [[unlikely]] lru.mlock(page);
+  lru.add(page);
 }
 
 // `page`, which nobody else can see, takes the place of what `expected` says, if that still stands

@@ -76,10 +76,11 @@ FaultEnd Faults::replace_by_copy(const Place& place, Entry old, Prot gained) {
   const Prot prot = place.vma.prot | gained;
   const Entry entry = format.leaf_entry(PageLevel::kPte, map.pfn_of(*copy), prot);
   if (!map_new(place, *copy, old, entry)) return FaultEnd::kMinor;
-  mm.parts.lru.add(*copy);
+  list_new(place.vma, *copy);
   if (zeros) return FaultEnd::kMinor;
   // Its entry is gone, and the entry's reference is still there.
   remove_mapping(original, place.vma);
+  if (place.vma.has(VmFlags::kLocked)) mm.parts.lru.munlock(original);
   mm.parts.lru.put(original);
   return FaultEnd::kMinor;
 }

@@ -69,6 +69,7 @@ class Faults {
   bool map_around(const Place& place);
   [[nodiscard]] bool reuse(const Place& place, Entry entry, Prot gained);
   static Page* new_page(const Place& place, Gfp zero);
+  static void list_new(const Vma& vma, Page& page);
   static bool map_new(const Place& place, Page& page, Entry expected, Entry entry);
 
   AnonVmas& anon_vmas_;

@@ -30,6 +30,7 @@ bool map_if_empty(Vma& vma, const EntrySlot& slot, Page& page, Prot prot) {
   const TableGuard guard(mm.parts.map.at(slot.page));
   if (!mm.tables.load(slot).empty()) return false;
   add_file_mapping(page, vma);
+  if (vma.has(VmFlags::kLocked)) mm.parts.lru.mlock(page);
   const Pfn frame = mm.parts.map.pfn_of(page);
   mm.tables.store(slot, mm.tables.format().leaf_entry(PageLevel::kPte, frame, prot));
   return true;
@@ -112,7 +113,7 @@ FaultEnd Faults::copy_file_page(const Place& place) {
   const Entry entry = mm.tables.format().leaf_entry(PageLevel::kPte,
                                                     mm.parts.map.pfn_of(*copy), prot);
   if (!map_new(place, *copy, Entry{}, entry)) return FaultEnd::kMinor;
-  mm.parts.lru.add(*copy);
+  list_new(place.vma, *copy);
   return end_of(*found);
 }
 

@@ -43,4 +43,17 @@ Bytes move_pages(const Move& move);
 // copied first, or that must be told of a write, still fault (change_protection).
 void protect(Vma& vma, VirtRange range);
 
+// `vma` has got or lost kLocked: its pages in `range` are held in memory for it, or no longer
+// (mlock_vma_pages_range).
+void update_mlocked(Vma& vma, VirtRange range);
+
+// madvise(2)'s effects on the pages of `range`, part of `vma`; mmap_lock is held shared.
+// MADV_FREE: anonymous pages may lose their content until they are written to again.
+void free_lazily(Vma& vma, VirtRange range);
+// MADV_COLD: pages of this Mm alone have not been used, and are not active.
+void make_cold(Vma& vma, VirtRange range);
+// MADV_PAGEOUT: pages of files, and those given up before, leave memory where nobody else has them;
+// what is dirty is written first. Other anonymous pages stay: there is no swap.
+void page_out(Vma& vma, VirtRange range);
+
 }  // namespace quire

@@ -18,6 +18,7 @@ void hand_over(const Vma& vma, Page& page, Entry entry) {
 void zap(Vma& vma, VirtRange range, TlbGather& gather, Zap what) {
   Mm& mm = *vma.mm;
   const PagingFormat& format = mm.tables.format();
+  const bool locked = vma.has(VmFlags::kLocked);
   for_each_run(mm, range, [&](const TableRun& run) {
     std::int32_t cleared = 0;
     for (unsigned i = 0; i < run.count; ++i) {
@@ -34,6 +35,7 @@ void zap(Vma& vma, VirtRange range, TlbGather& gather, Zap what) {
       if (zeros) continue;
       hand_over(vma, page, entry);
       remove_mapping(page, vma);
+      if (locked) mm.parts.lru.munlock(page);
       gather.free_later(page);
     }
     mm.tables.frames().count_entries(run.first.page, -cleared);

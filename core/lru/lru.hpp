@@ -12,9 +12,10 @@
 //              or drain_all(), as Linux's do.
 // Units        Counters are pages; a compound page counts all of its own.
 // Ownership    Lists own no reference: put() takes a page off when nobody has one.
-// Locking      Callers run on a CPU of the machine. add() and the moves may come with spinlocks
-//              below LockRank::kLru held, the others with none. A page's kLru, kActive and
-//              kUnevictable change under its node's lock, and so does kSwapBacked of one on a list.
+// Locking      Callers run on a CPU of the machine. add(), the moves, mlock() and munlock()
+//              may come with spinlocks below LockRank::kLru held, the others with none. A page's
+//              kLru, kActive and kUnevictable change under its node's lock, and so does kSwapBacked
+//              of one on a list.
 // Errors       None. A page that is freed in a bad state (locked, under write-back, mapped) is
 //              reported by the page allocator and leaked.
 // Source       Documentation/mm/unevictable-lru.rst, mm/page_reclaim; /proc/vmstat's rows.

@@ -58,8 +58,8 @@ struct MremapRequest {
 };
 Result<VirtAddr> do_mremap(const Caller& caller, const MremapRequest& request);
 
-// madvise(2). Reclaim's and huge pages' advice is checked, kept in the VMAs' flags, and has no
-// effect on pages yet: kFree, kCold, kPageOut, kMergeable. kCollapse: kInvalid.
+// madvise(2). Advice on pages that are huge or may be merged is checked, kept in the VMAs' flags,
+// and has no effect on pages yet. kCollapse: kInvalid.
 Result<void> do_madvise(const Caller& caller, VirtAddr start, Bytes length, Advice advice);
 
 // mlock(2), mlock2(2), munlock(2), mlockall(2), munlockall(2)

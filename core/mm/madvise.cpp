@@ -64,6 +64,7 @@ Result<void> advise_pages(Vma& vma, VirtRange part, Advice advice) {
     case Advice::kCold:
     case Advice::kPageOut:
       if (vma.has(VmFlags::kLocked | VmFlags::kPfnMap | VmFlags::kHugeTlb)) return Errno::kInvalid;
+      (advice == Advice::kCold ? make_cold : page_out)(vma, part);
       return {};
     case Advice::kDontNeed:
       if (vma.has(VmFlags::kLocked | VmFlags::kPfnMap)) return Errno::kInvalid;
@@ -76,6 +77,7 @@ Result<void> advise_pages(Vma& vma, VirtRange part, Advice advice) {
     case Advice::kFree:
       if (vma.has(VmFlags::kLocked | VmFlags::kPfnMap) || vma.file != nullptr)
         return Errno::kInvalid;
+      free_lazily(vma, part);
       return {};
     case Advice::kRemove:
       if (vma.has(VmFlags::kLocked) || vma.file == nullptr) return Errno::kInvalid;

@@ -29,7 +29,8 @@ Result<void> lock_part(const Caller& caller, Vma& vma, VirtRange part, VmFlags l
   const VmFlags old = vma.flags;
   const VmFlags flags = (old & ~VmFlags::kAnyLocked) | locks;
   if (flags == old || any(old & (VmFlags::kSpecial | VmFlags::kHugeTlb))) return {};
-  QUIRE_TRY(change_flags(caller, vma, part, flags));
+  QUIRE_TRY_ASSIGN(changed, change_flags(caller, vma, part, flags));
+  if (any((old ^ flags) & VmFlags::kLocked)) update_mlocked(*changed, part);
   const PageCount pages = whole_pages(part.length());
   if (!any(locks)) caller.mm.locked -= pages;
   if (any(locks) && !any(old & VmFlags::kLocked)) caller.mm.locked += pages;
