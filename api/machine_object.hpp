@@ -18,6 +18,7 @@
 #include <string>
 
 #include "api/areas.hpp"
+#include "api/held_pages.hpp"
 #include "api/logging_host.hpp"
 #include "hosts/native/cpu_pool.hpp"
 #include "hosts/native/native_host.hpp"
@@ -59,6 +60,7 @@ struct quire_machine {
   quire::ProcessFloor* process_floor = nullptr;
   std::shared_mutex processes_lock;
   quire::api::Areas areas;
+  quire::api::HeldPages held_pages;
   // Distinguishes machines that lie at the same address one after the other.
   const std::uint64_t serial;
 

@@ -2,7 +2,7 @@
 #include <utility>
 #include <vector>
 
-#include "api/call.hpp"
+#include "api/process_call.hpp"
 
 using quire::Access;
 using quire::Bytes;
@@ -13,8 +13,11 @@ using quire::Result;
 using quire::VirtAddr;
 using quire::VirtRange;
 using quire::VmFlags;
+using quire::api::answer;
+using quire::api::as_process;
 using quire::api::Call;
 using quire::api::fail;
+using quire::api::Who;
 
 namespace {
 
@@ -44,62 +47,13 @@ class Program {
   quire::ProgramImage image_;
 };
 
-// The calling CPU runs the process for its scope.
-class Running {
- public:
-  Running(quire::Processes& processes, Process& process) : processes_(processes) {
-    processes.run(process);
-  }
-  ~Running() { processes_.stop(*quire::Arch::current()); }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-
- private:
-  quire::Processes& processes_;
-};
-
-Process* find(const quire_machine& machine, std::int64_t pid) {
-  if (machine.process_floor == nullptr || pid <= 0 || pid > std::int64_t{~std::uint32_t{0}})
-    return nullptr;
-  return machine.process_floor->processes().find(static_cast<std::uint32_t>(pid));
-}
-
-std::int64_t number_of(const Result<void>&) { return 0; }
-std::int64_t number_of(const Result<VirtAddr>& at) { return static_cast<std::int64_t>(at->raw()); }
-std::int64_t number_of(const Result<Process*>& process) { return (*process)->task.pid; }
-
-template <class T>
-std::int64_t answer(const Result<T>& result, const char* what) {
-  return result.has_value() ? number_of(result) : fail(result.error(), what);
-}
-
-// Of which process, and how the call is named in errors.
-struct Who {
-  quire_machine* machine;
-  std::int64_t pid;
-  const char* what;
-};
-
-// work(floor, process) as the process on the caller's CPU.
-template <class Work>
-std::int64_t as_process(const Who& who, Work work) {
-  if (who.machine == nullptr) return fail(Errno::kInvalid, "no machine");
-  const Call call(*who.machine);
-  const std::shared_lock processes(who.machine->processes_lock);
-  Process* const process = find(*who.machine, who.pid);
-  if (process == nullptr) return fail(Errno::kNoEntry, "no such process");
-  quire::ProcessFloor& floor = *who.machine->process_floor;
-  const Running running(floor.processes(), *process);
-  return answer(work(floor, *process), who.what);
-}
-
 // The same where processes come or go, and nobody runs this one.
 template <class Work>
 std::int64_t change(const Who& who, Work work) {
   if (who.machine == nullptr) return fail(Errno::kInvalid, "no machine");
   const Call call(*who.machine);
   const std::unique_lock processes(who.machine->processes_lock);
-  Process* const process = find(*who.machine, who.pid);
+  Process* const process = quire::api::find_process(*who.machine, who.pid);
   if (process == nullptr) return fail(Errno::kNoEntry, "no such process");
   return answer(work(who.machine->process_floor->processes(), *process), who.what);
 }

@@ -62,6 +62,7 @@ class Processes {
   void run(Process& process);
   void stop(CpuContext& cpu);
 
+  [[nodiscard]] const MmParts& parts() const { return parts_.mm; }
   [[nodiscard]] Pfn zero_page() const { return parts_.mm.zero_page; }
   [[nodiscard]] Process* find(std::uint32_t pid);
   [[nodiscard]] std::uint32_t count() const { return count_; }

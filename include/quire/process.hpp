@@ -13,6 +13,7 @@
 #include <quire/pages.hpp>
 #include <quire/process.h>
 #include <quire/process_types.hpp>
+#include <quire/user_pages.hpp>
 
 #include <cstdint>
 #include <string>
@@ -91,6 +92,10 @@ class Process {
     return done(quire_process_mlock(machine_, pid_, &where, 0));
   }
   Result<Done> unlock(Span span) { return call(quire_process_munlock, span); }
+  // For somebody who uses their frames (pin_user_pages).
+  Result<PinnedPages> pin(Span span, Pin how = Pin::kWrite) {
+    return PinnedPages::pin(machine_, pid_, span, how);
+  }
   // Of whole pages: 1 for each that is in memory.
   Result<std::vector<std::uint8_t>> resident(Span span) const {
     std::vector<std::uint8_t> pages((span.size >> QUIRE_PAGE_SHIFT) + 1);

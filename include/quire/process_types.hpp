@@ -34,9 +34,12 @@ constexpr MapFlags operator|(MapFlags a, MapFlags b) {
 }
 enum class Advice : std::uint32_t {
   kDontNeed = QUIRE_MADV_DONTNEED,
+  kFree = QUIRE_MADV_FREE,
   kDontFork = QUIRE_MADV_DONTFORK,
   kDoFork = QUIRE_MADV_DOFORK,
   kWipeOnFork = QUIRE_MADV_WIPEONFORK,
+  kCold = QUIRE_MADV_COLD,
+  kPageOut = QUIRE_MADV_PAGEOUT,
   kPopulateRead = QUIRE_MADV_POPULATE_READ,
   kPopulateWrite = QUIRE_MADV_POPULATE_WRITE,
 };

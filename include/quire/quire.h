@@ -29,6 +29,7 @@
 #include <quire/percpu.h>
 #include <quire/process.h>
 #include <quire/slab.h>
+#include <quire/user_pages.h>
 #include <quire/version.h>
 #include <quire/vmalloc.h>
 #include <stddef.h>

@@ -221,4 +221,47 @@ TEST(ProcessApi, ThreadsWorkOnProcessesOfTheirOwn) {
   EXPECT_EQ(machine.read(first.path("statm")).value().substr(0, 3), "33 ");
 }
 
+TEST(ProcessApi, PinnedPagesAreTheProcesssOwnWhileItForks) {
+  for (const bool simulated : {true, false}) {
+    Machine machine = simulated ? sim() : native();
+    Process process = machine.process("pinned").value();
+    const Address at = process.map(2 * kPage).value();
+    quire::PinnedPages buffer = process.pin({at + 5, kPage}).value();
+    ASSERT_EQ(buffer.size(), 2u) << "the span touches both";
+    Process child = process.fork().value();
+    ASSERT_TRUE(process.store(at, 1).has_value());
+    static_cast<int*>(buffer.content(0))[0] = 2;
+    EXPECT_EQ(process.load<int>(at).value(), 2);
+    EXPECT_EQ(child.load<int>(at).value(), 0);
+    buffer = process.pin({at, 1}, quire::Pin::kRead).value();
+    EXPECT_EQ(buffer.size(), 1u);
+  }
+}
+
+TEST(ProcessApi, OnlyPagesThatAreHeldAreGivenBack) {
+  Machine machine = sim();
+  Process process = machine.process("held").value();
+  const Address at = process.map(kPage).value();
+  const quire_user_pages wanted{{static_cast<std::uint64_t>(at), 3 * kPage}, QUIRE_FOLL_WRITE, 0};
+  quire_page* pages[4] = {};
+  quire_machine* const c = machine.get();
+  ASSERT_EQ(quire_process_get_user_pages(c, process.pid(), &wanted, pages), 1) << "one is mapped";
+  EXPECT_EQ(quire_unpin_user_pages(c, pages, 1, 0), -EINVAL) << "a reference is no pin";
+  quire_page* const twice[] = {pages[0], pages[0]};
+  EXPECT_EQ(quire_put_user_pages(c, twice, 2), -EINVAL);
+  EXPECT_EQ(quire_put_user_pages(c, pages, 1), 0);
+  EXPECT_EQ(quire_put_user_pages(c, pages, 1), -EINVAL);
+  EXPECT_EQ(quire_put_user_pages(c, nullptr, 1), -EINVAL);
+  EXPECT_EQ(quire_put_user_pages(c, nullptr, 0), 0);
+  EXPECT_EQ(quire_process_pin_user_pages(c, process.pid() + 1, &wanted, pages), -ENOENT);
+  EXPECT_EQ(quire_process_pin_user_pages(c, process.pid(), nullptr, pages), -EINVAL);
+  quire_user_pages strange = wanted;
+  strange.flags = 0x40000;  // FOLL_PIN is not the caller's
+  EXPECT_EQ(quire_process_pin_user_pages(c, process.pid(), &strange, pages), -EINVAL);
+  strange = {{~std::uint64_t{0}, kPage}, 0, 0};
+  EXPECT_EQ(quire_process_pin_user_pages(c, process.pid(), &strange, pages), -EINVAL);
+  strange = {{~std::uint64_t{0} << 47, 1}, 0, 0};
+  EXPECT_EQ(quire_process_pin_user_pages(c, process.pid(), &strange, pages), -EFAULT);
+}
+
 }  // namespace
