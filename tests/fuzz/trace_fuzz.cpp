@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "tools/trace/import.hpp"
 #include "tools/trace/qtr_format.hpp"
 #include "tools/trace/trace.hpp"
 
@@ -12,20 +13,30 @@ namespace {
 
 using namespace quire::trace;
 
-// As a file, most of which its checksums refuse.
-void read_file(std::string bytes) {
-  auto reader = open_qtr_bytes(std::move(bytes), "fuzz");
+// To its end or its error.
+std::uint64_t read_all(const OpenedTrace& reader) {
   if (!reader) {
     if (reader.error().what.empty()) std::abort();
-    return;
+    return 0;
   }
-  std::uint64_t events = 0;
-  for (;;) {
+  for (std::uint64_t events = 0;; ++events) {
     const auto next = (*reader)->next();
     if (!next && next.error().what.empty()) std::abort();
-    if (!next || *next == nullptr) break;
-    if (++events > (*reader)->header().events) std::abort();
+    if (!next || *next == nullptr) return events;
   }
+}
+
+// As a file, most of which its checksums refuse.
+void read_file(const std::string& bytes) {
+  const auto reader = open_qtr_bytes(bytes, "fuzz");
+  if (read_all(reader) > (reader ? (*reader)->header().events : 0)) std::abort();
+}
+
+// As a file of another tool.
+void read_imports(const std::string& bytes) {
+  for (const auto format : {ImportFormat::kLackey, ImportFormat::kCsv,
+                            ImportFormat::kOracleGeneral, ImportFormat::kChampSim})
+    read_all(open_import(ByteSource(bytes, "fuzz"), format));
 }
 
 // As what is within a block: what was understood is written and read again.
@@ -51,5 +62,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   read_events(bytes);
   read_file(std::string(bytes));
+  read_imports(std::string(bytes));
   return 0;
 }

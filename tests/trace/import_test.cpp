@@ -86,7 +86,8 @@ TEST_F(Import, NamesTheLineThatIsWrong) {
     read("t.csv", std::string("4096,r\n") + wrong + "\n");
     EXPECT_THAT(error_, HasSubstr("t.csv: line 2: no record of this format")) << wrong;
   }
-  for (const char* wrong : {" L 10", " L zz,8", " Q 10,8", " L 10,8 9", " L ffffffffffffffff,8"}) {
+  for (const char* wrong : {" L 10", " L zz,8", " Q 10,8", " L 10,8 9", " L ffffffffffffffff,8",
+                            " L 1000,4294967297"}) {
     read("t.lackey", std::string("I 1000,1\n") + wrong + "\n");
     EXPECT_THAT(error_, HasSubstr("t.lackey: line 2: ")) << wrong;
   }
@@ -146,9 +147,9 @@ std::string with_zstd(const std::string& bytes) {
 
 TEST_F(Import, UnpacksGzipAndZstdAndSeesWhereTheyAreCut) {
   std::string lines;
-  for (unsigned i = 0; i < 200'000; ++i) lines += std::to_string(i * 4096ull) + ",r\n";
+  for (unsigned i = 0; i < 40'000; ++i) lines += std::to_string(i * 4096ull) + ",r\n";
   const auto plain = accesses("t.csv", lines);
-  ASSERT_EQ(plain.size(), 200'000u);
+  ASSERT_EQ(plain.size(), 40'000u);
   for (const auto& [name, packed] : {std::pair{"t.csv.gz", gzipped(lines)},
                                      std::pair{"t.csv.zst", with_zstd(lines)}}) {
     EXPECT_EQ(accesses(name, packed), plain) << name;

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::uint64_t kEndOfUser = std::uint64_t{1} << 47;  // x86-64 with four levels
 constexpr unsigned kMappingShift = 21;
+// Of one touch: what libCacheSim's objects can be. Its mappings are all known at once.
+constexpr std::uint64_t kLongest = std::uint64_t{1} << 32;
 // Where objects that have no address are put.
 constexpr std::uint64_t kObjectsPage = std::uint64_t{0x100000000} >> kPageShift;
 
@@ -58,10 +60,9 @@ class Touches {
   // False: no address of a program.
   bool put(Bytes bytes, Touch touch, std::uint32_t times = 1) {
     const auto [address, length] = bytes;
-    if (length == 0 || address >= kEndOfUser || length > kEndOfUser - address) return false;
+    if (length == 0 || length > kLongest || address > kEndOfUser - length) return false;
     const std::uint64_t first = address >> kPageShift;
     const std::uint64_t last = (address + length - 1) >> kPageShift;
-    if (last - first >= UINT32_MAX) return false;
     map({first, last});
     const auto pages = static_cast<std::uint32_t>(last - first + 1);
     queue_.push_back({.what = Access{.page = first, .pages = pages, .times = times,

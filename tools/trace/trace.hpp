@@ -4,7 +4,8 @@
 // Ownership  A reader owns its file. The event that next() gives is the reader's, until the next
 //            call.
 // Errors     What is wrong with a file is a TraceError; the reader stays at its end then.
-//            Nothing that a file holds makes a reader crash or take more than 64 MiB.
+//            Nothing that a file holds makes a reader crash, or that of a .qtr take more than
+//            64 MiB. Of another tool's, a reader knows each 2 MiB and each object touched.
 // Cost       Memory: one block (at most 1 MiB when made by a TraceWriter), not the trace.
 #pragma once
 
