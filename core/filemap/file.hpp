@@ -2,17 +2,32 @@
 //
 // Ownership  Counted: each VMA that maps it and each opener has a reference. The last one to go
 //            tells the owner, whose the object is.
-// Locking    The count is atomic. Read-ahead state is a hint: two readers of one File may spoil it
-//            for each other, as in Linux.
+// Locking    The count is atomic. `position` is moved with position_lock held. Read-ahead state is
+//            a hint: two readers of one File may spoil it for each other, as in Linux.
 #pragma once
 
 #include <atomic>
+#include <span>
 #include <string_view>
 
 #include "base/base.hpp"
 #include "filemap/mapping.hpp"
 
 namespace quire {
+
+// Where in a file bytes lie, and whereto or wherefrom they go.
+struct Extent {
+  Bytes start;
+  Bytes length;
+};
+struct ReadRequest {
+  Bytes offset;
+  std::span<std::byte> to;
+};
+struct WriteRequest {
+  Bytes offset;
+  std::span<const std::byte> from;
+};
 
 class File;
 
@@ -45,6 +60,7 @@ class File {
   struct Mode {
     bool read = true;
     bool write = true;
+    bool append = false;  // O_APPEND
   };
   // `path` stays where it is while the file lives. `owner` may be null.
   File(Mapping& mapping, Mode mode, std::string_view path, FileOwner* owner)
@@ -66,6 +82,9 @@ class File {
       owner_->release(*this);
   }
 
+  // Where the next read or write without an offset begins, for all who share the opening (f_pos).
+  std::uint64_t position = 0;
+  RwSemaphore position_lock;
   ReadAhead ahead;
   ReadAdvice advice = ReadAdvice::kNormal;  // normal, random or sequential
   ErrSeq::Seen errors_seen;

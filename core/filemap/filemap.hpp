@@ -2,5 +2,7 @@
 #pragma once
 
 #include "filemap/file.hpp"
+#include "filemap/flusher.hpp"
+#include "filemap/kernel_task.hpp"
 #include "filemap/mapping.hpp"
 #include "filemap/page_cache.hpp"

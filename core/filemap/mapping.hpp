@@ -66,10 +66,40 @@ class MappingUsers {
   // The entries of `page`, which is locked, are clean and not writable after it. Whether one was
   // dirty (page_mkclean).
   virtual bool clean(Mapping& mapping, Page& page) = 0;
+  // Some table may come to have a page that can be written and is not a copy.
+  virtual bool has_writers() { return false; }
 
  protected:
   ~MappingUsers() = default;
 };
+
+// Where the pages of a file in memory alone are counted one by one, as they come and go.
+class MappingBlocks {
+ public:
+  // Errors: kNoSpace.
+  virtual Result<void> take() = 0;
+  virtual void give_back() = 0;
+
+ protected:
+  ~MappingBlocks() = default;
+};
+
+// What nobody may do to a file in memory any more: bits as fcntl(2) has them (F_SEAL_*).
+enum class Seals : std::uint32_t {
+  kNone = 0,
+  kSeal = 1,
+  kShrink = 2,
+  kGrow = 4,
+  kWrite = 8,
+  kFutureWrite = 16,
+  kAll = 31,
+};
+constexpr Seals operator|(Seals a, Seals b) {
+  return static_cast<Seals>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+constexpr bool any_of(Seals seals, Seals wanted) {
+  return (static_cast<std::uint32_t>(seals) & static_cast<std::uint32_t>(wanted)) != 0;
+}
 
 enum class CacheMark : std::uint8_t { kDirty, kWriteback, kToWrite };
 constexpr unsigned index_of(CacheMark mark) { return static_cast<unsigned>(mark); }
@@ -105,6 +135,12 @@ class Mapping {
     const SpinGuard guard(lock);
     return pages_.load(index) != 0;
   }
+  // Of the first page in memory from `index` on; ~0: there is none.
+  [[nodiscard]] std::uint64_t next_index(std::uint64_t index) QUIRE_EXCLUDES(lock) {
+    const SpinGuard guard(lock);
+    const auto entry = pages_.next(index);
+    return entry.has_value() ? entry->index : ~std::uint64_t{0};
+  }
   [[nodiscard]] bool any_has(CacheMark mark) QUIRE_EXCLUDES(lock) {
     const SpinGuard guard(lock);
     return pages_.any_has(index_of(mark));
@@ -117,6 +153,12 @@ class Mapping {
   [[nodiscard]] std::uint64_t end() const { return pages_to_hold(size()).raw(); }
   [[nodiscard]] std::uint64_t cached() const { return cached_.load(std::memory_order_relaxed); }
   [[nodiscard]] ErrSeq& errors() { return errors_; }
+
+  [[nodiscard]] Seals seals() const { return seals_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_sealed(Seals any) const { return any_of(seals(), any); }
+  // Before anybody uses it. `blocks` null: its pages are counted nowhere else.
+  void set_seals(Seals seals) { seals_.store(seals, std::memory_order_release); }
+  void set_blocks(MappingBlocks* blocks) { blocks_ = blocks; }
 
   // Null: no page table has its pages.
   void set_users(MappingUsers* users) { users_ = users; }
@@ -139,6 +181,8 @@ class Mapping {
   RadixTree pages_ QUIRE_GUARDED_BY(lock);
   BlockFile* const file_;
   MappingUsers* users_ = nullptr;
+  MappingBlocks* blocks_ = nullptr;
+  std::atomic<Seals> seals_ = Seals::kNone;  // changed with `content` held exclusively
   std::atomic<std::uint64_t> size_;
   std::atomic<std::uint64_t> cached_ = 0;
   std::atomic<std::uint64_t> dirtied_ns_ = 0;  // when its first page got dirty, if one is

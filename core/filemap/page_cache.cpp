@@ -22,7 +22,7 @@ void PageCache::evict(Mapping& mapping) {
     (mapping.newer_ == nullptr ? newest_ : mapping.newer_->older_) = mapping.older_;
     if (mapping.older_ != nullptr) mapping.older_->newer_ = mapping.newer_;
   }
-  take_out(mapping, 0);
+  take_out(mapping, {0, kToTheEnd, Copies::kTakeToo});
 }
 
 Page* PageCache::new_page(Gfp more) {
@@ -74,6 +74,7 @@ void PageCache::remove(Mapping& mapping, Page& page) {
     }
     mapping.pages_.erase(index);
     account_cached(mapping, page, -1);
+    if (mapping.blocks_ != nullptr) mapping.blocks_->give_back();
     clear_home(page);
   }
   parts_.lru.put(page);
@@ -111,8 +112,13 @@ Result<Page*> PageCache::find_or_add_locked(Mapping& mapping, std::uint64_t inde
       if (lock_in(mapping, *page)) return page;
       continue;
     }
+    if (mapping.blocks_ != nullptr) QUIRE_TRY(mapping.blocks_->take());
+    const auto give_up = [&](Errno error) {
+      if (mapping.blocks_ != nullptr) mapping.blocks_->give_back();
+      return error;
+    };
     Page* const page = new_page(mapping.is_shmem() ? Gfp::kZero : Gfp::kNone);
-    if (page == nullptr) return Errno::kNoMemory;
+    if (page == nullptr) return give_up(Errno::kNoMemory);
     set_flag(*page, PageFlag::kLocked);
     // What is in no file but in memory alone is always newer than anything else.
     if (mapping.is_shmem())
@@ -120,7 +126,7 @@ Result<Page*> PageCache::find_or_add_locked(Mapping& mapping, std::uint64_t inde
     const Result<void> added = add(mapping, *page, index, behind);
     if (added.has_value()) return page;
     forget(*page);
-    if (added.error() != Errno::kExists) return added.error();
+    if (give_up(added.error()) != Errno::kExists) return added.error();
   }
 }
 

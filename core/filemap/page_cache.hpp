@@ -1,15 +1,16 @@
 // The page cache: files read and written through pages in memory.
 //
 //   read    pages that are there are copied; those that are not are read, with more ahead
-//   write   into pages, which are dirty then; written back by fsync, by the writer who finds too
-//           many dirty, and by whoever calls write_back()
+//   write   into pages, which are dirty then; written back by the flusher, by fsync, by the writer
+//           who finds too many dirty, and by whoever calls write_back()
 //   fault   a page for a page table
 //
 // Units       Offsets and lengths in bytes, indices and counts in pages. Callers check modes.
-// Ownership   find(), fault_in() and the like give a reference that Lru::put() drops.
+// Ownership   find() and fault_in() give a reference that Lru::put() drops.
 // Locking     Callers run on a CPU of the machine, with no spinlock held, and may sleep.
 //             Mapping::content is taken inside. set_dirty() may come with a PTE lock held.
-// Errors      kIo where the disk failed: read() and fault_in() say so when they needed the page, a
+// Errors      kPermission: the file is sealed against it. kNoSpace: no room in memory (tmpfs).
+//             kIo where the disk failed: read() and fault_in() say so when they needed the page, a
 //             failed write is kept and told once to each opener by fsync() (ErrSeq). kNoMemory.
 //             kFault from fault_in(): behind the end of the file (SIGBUS).
 // Source      Documentation/admin-guide/sysctl/vm.rst (dirty_*), block/queue-sysfs.rst
@@ -17,9 +18,9 @@
 #pragma once
 
 #include <atomic>
-#include <span>
 
 #include "base/base.hpp"
+#include "filemap/dirty_policy.hpp"
 #include "filemap/file.hpp"
 #include "filemap/mapping.hpp"
 #include "filemap/page_lock.hpp"
@@ -27,33 +28,6 @@
 #include "slab/slab.hpp"
 
 namespace quire {
-
-// How many pages may be dirty: so many, and so many before write-back begins.
-struct DirtyLimits {
-  PageCount threshold;
-  PageCount background;
-};
-
-// What the cache asks of floors above it.
-class DirtyPolicy {
- public:
-  virtual DirtyLimits limits() = 0;
-  // More than `background` are dirty: have them written (PageCache::write_back_all).
-  virtual void wake_flusher() {}
-
- protected:
-  ~DirtyPolicy() = default;
-};
-
-// Where in a file bytes lie, and whereto or wherefrom they go.
-struct ReadRequest {
-  Bytes offset;
-  std::span<std::byte> to;
-};
-struct WriteRequest {
-  Bytes offset;
-  std::span<const std::byte> from;
-};
 
 class PageCache {
  public:
@@ -75,8 +49,8 @@ class PageCache {
   // The cache of tree nodes that Mappings are made with. Errors: kNoMemory.
   static Result<KmemCache*> make_node_cache(SlabCaches& caches);
 
-  // A mapping takes part in write_back_all() and drop_caches() between the two. evict(): nobody
-  // uses it any more; its pages go, dirty or not.
+  // A mapping takes part in write-back and drop_caches() between the two. evict(): nobody uses it
+  // any more; its pages go, dirty or not.
   void open(Mapping& mapping);
   void evict(Mapping& mapping);
 
@@ -103,6 +77,12 @@ class PageCache {
   Result<Bytes> read(File& file, const ReadRequest& request);
   Result<Bytes> write(File& file, const WriteRequest& request);
   Result<void> truncate(Mapping& mapping, Bytes size);
+  // Of files in memory alone (fallocate): a part becomes zeros that nothing keeps, or gets its
+  // pages now. What could be had before an error stays.
+  enum class SizeChange : bool { kKeep, kGrow };
+  Result<void> punch(Mapping& mapping, const Extent& hole);
+  Result<void> allocate(Mapping& mapping, const Extent& part, SizeChange change);
+  Result<void> add_seals(Mapping& mapping, Seals seals);
   // posix_fadvise. A count of 0 is to the end.
   void advise(File& file, ReadAdvice advice, const Want& want);
 
@@ -110,19 +90,24 @@ class PageCache {
   // Its content has changed: `page` is locked, or mapped under the PTE lock that is held. Whether
   // it was clean.
   bool set_dirty(Page& page);
-  // Slows a writer down when too many pages are dirty: by having it write some.
+  // Slows a writer down when too many pages are dirty: has it write some, and wait while more than
+  // the threshold are dirty or on their way.
   void balance_dirty(Mapping& mapping);
   // Writes up to `most` dirty pages and does not wait for them; returns how many it began.
   std::uint64_t write_back(Mapping& mapping, PageCount most);
   std::uint64_t write_back_all(PageCount most);
-  // What a flusher thread does when woken, and every dirty_writeback_centisecs: writes files that
-  // have been dirty for so long, then others down to the background limit. Returns how many pages.
-  std::uint64_t flush(std::uint64_t expire_ns);
+  // Writes files that have been dirty for so long, then others down to the background limit; ends
+  // soon after `most` pages. How many it began; fewer than `most`: nothing is left to do.
+  struct Flush {
+    std::uint64_t expire_ns;  // kNoAge: however old
+    PageCount most;
+  };
+  static constexpr std::uint64_t kNoAge = ~std::uint64_t{0};
+  std::uint64_t flush(const Flush& flush);
   // All that was dirty is written. The error since the file's opener was last told.
   Result<void> fsync(File& file);
 
-  // Clean pages that nobody uses leave: these of one mapping, or all of all
-  // (/proc/sys/vm/drop_caches). Returns how many.
+  // Clean pages that nobody uses leave: these, or all (vm.drop_caches). Returns how many.
   std::uint64_t invalidate(Mapping& mapping, const Want& want);
   std::uint64_t drop_caches();
 
@@ -145,6 +130,7 @@ class PageCache {
   static constexpr unsigned kRunPages = 32;               // of one request to a BlockFile, at most
   static constexpr std::uint64_t kForced = 512;           // pages of one, where all are wanted
   static constexpr unsigned kWritesBetweenLooks = 32;
+  static constexpr std::uint64_t kToTheEnd = ~std::uint64_t{0};
   static constexpr std::uint64_t kNoMark = ~std::uint64_t{0};
   // Of a clean page: whoever comes to it has more read (PG_readahead, the same bit as in Linux).
   static constexpr PageFlag kReadAheadMark = PageFlag::kReclaim;
@@ -181,13 +167,15 @@ class PageCache {
   Result<void> write_part(Mapping& mapping, const WriteRequest& part);
   Result<Page*> page_to_write(Mapping& mapping, const WriteRequest& part);
   void zero_tail(Mapping& mapping, Bytes from);
+  void zero_within(Mapping& mapping, const Extent& part);
   bool clear_dirty(Mapping& mapping, Page& page);
   void begin_write(Mapping& mapping, Page& page);
   static void mark_to_write(Mapping& mapping);
   std::uint64_t write_marked(Mapping& mapping, PageCount most, Sync sync);
   bool begin_one(Run& run, Page& page, Sync sync);
   void wait_written(Mapping& mapping);
-  void take_out(Mapping& mapping, std::uint64_t first);
+  std::uint64_t flush_old(const Flush& flush);
+  void take_out(Mapping& mapping, const MappingUsers::Part& part);
   bool remove_if_unused(Mapping& mapping, Page& page);
 
   const Parts parts_;

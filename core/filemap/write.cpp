@@ -13,19 +13,21 @@ constexpr std::uint64_t kPageMask = kPageSize.raw() - 1;
 Result<Bytes> PageCache::write(File& file, const WriteRequest& request) {
   Mapping& mapping = file.mapping();
   const ExclusiveGuard guard(mapping.content);
-  const std::uint64_t end = request.offset.raw() + request.from.size();
-  if (request.offset > mapping.size()) zero_tail(mapping, mapping.size());
-  std::uint64_t at = request.offset.raw();
+  // Whoever appends does so behind what others have written by now.
+  const std::uint64_t start = (file.mode().append ? mapping.size() : request.offset).raw();
+  const std::uint64_t end = start + request.from.size();
+  if (start > mapping.size().raw()) zero_tail(mapping, mapping.size());
+  std::uint64_t at = start;
   Result<void> result;
   while (at < end && result.has_value()) {
     const std::uint64_t length = min_of(end, (at & ~kPageMask) + kPageSize.raw()) - at;
-    const auto from = request.from.subspan(at - request.offset.raw(), length);
+    const auto from = request.from.subspan(at - start, length);
     result = write_part(mapping, {Bytes{at}, from});
     if (!result.has_value()) break;
     at += length;
     balance_dirty(mapping);
   }
-  const Bytes done{at - request.offset.raw()};
+  const Bytes done{at - start};
   if (!result.has_value() && !done) return result.error();
   return done;
 }
@@ -33,6 +35,10 @@ Result<Bytes> PageCache::write(File& file, const WriteRequest& request) {
 // `part` lies in one page.
 Result<void> PageCache::write_part(Mapping& mapping, const WriteRequest& part) {
   const std::uint64_t at = part.offset.raw();
+  const bool grows = at + part.from.size() > mapping.size().raw();
+  if (mapping.is_sealed(Seals::kWrite | Seals::kFutureWrite) ||
+      (grows && mapping.is_sealed(Seals::kGrow)))
+    return Errno::kPermission;
   QUIRE_TRY_ASSIGN(page, page_to_write(mapping, part));
   std::memcpy(content_of(*page) + (at & kPageMask), part.from.data(), part.from.size());
   set_flag(*page, PageFlag::kUptodate);

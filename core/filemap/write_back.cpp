@@ -16,17 +16,18 @@ PageCount node_pages(const Nodes& nodes, NodeItem item) {
 }  // namespace
 
 void PageCache::balance_dirty(Mapping& mapping) {
+  if (mapping.is_shmem()) return;
   // Looked at every so often: the sum over all zones is dear.
   if (writes_.fetch_add(1, std::memory_order_relaxed) % kWritesBetweenLooks != 0) return;
   const DirtyLimits limits = parts_.dirty.limits();
-  if (node_pages(parts_.nodes, NodeItem::kNrDirty) <= limits.background) return;
-  parts_.dirty.wake_flusher();
+  const auto dirty = [&] { return node_pages(parts_.nodes, NodeItem::kNrDirty); };
+  const auto under_way = [&] { return node_pages(parts_.nodes, NodeItem::kNrWriteback); };
+  if (dirty() + under_way() <= limits.background) return;
+  if (dirty() > limits.background) parts_.dirty.wake_flusher();
   const PageCount free_run = (limits.threshold + limits.background) / 2;
-  while (node_pages(parts_.nodes, NodeItem::kNrDirty) > free_run) {
+  while (dirty() > free_run)
     if (write_back(mapping, kWriterShare) == 0 && write_back_all(kWriterShare) == 0) break;
-    while (node_pages(parts_.nodes, NodeItem::kNrWriteback) > limits.threshold)
-      Arch::current()->host->yield();
-  }
+  while (under_way() && dirty() + under_way() > limits.threshold) Arch::current()->host->yield();
 }
 
 std::uint64_t PageCache::write_back(Mapping& mapping, PageCount most) {
@@ -41,21 +42,27 @@ std::uint64_t PageCache::write_back_all(PageCount most) {
   return begun;
 }
 
-std::uint64_t PageCache::flush(std::uint64_t expire_ns) {
-  constexpr PageCount kTurn{1024};
-  std::uint64_t begun = 0;
-  {
-    const SharedGuard guard(list_lock_);
-    const std::uint64_t now = Arch::current()->host->now_ns();
-    for (Mapping* at = newest_; at != nullptr; at = at->older_) {
-      const bool expired = now - at->dirtied_ns_.load(std::memory_order_relaxed) >= expire_ns;
-      if (expired && at->any_has(CacheMark::kDirty)) begun += write_back(*at, kNoLimit);
-    }
-  }
-  while (node_pages(parts_.nodes, NodeItem::kNrDirty) > parts_.dirty.limits().background) {
-    const std::uint64_t turn = write_back_all(kTurn);
+std::uint64_t PageCache::flush(const Flush& flush) {
+  std::uint64_t begun = flush.expire_ns == kNoAge ? 0 : flush_old(flush);
+  while (begun < flush.most.raw() &&
+         node_pages(parts_.nodes, NodeItem::kNrDirty) > parts_.dirty.limits().background) {
+    const std::uint64_t turn = write_back_all(flush.most - PageCount{begun});
     if (turn == 0) break;
     begun += turn;
+  }
+  return begun;
+}
+
+// A file of which all is written is young again, whatever got dirty meanwhile.
+std::uint64_t PageCache::flush_old(const Flush& flush) {
+  const SharedGuard guard(list_lock_);
+  const std::uint64_t now = Arch::current()->host->now_ns();
+  std::uint64_t begun = 0;
+  for (Mapping* at = newest_; at != nullptr && begun < flush.most.raw(); at = at->older_) {
+    const std::uint64_t since = at->dirtied_ns_.load(std::memory_order_relaxed);
+    if (now - since < flush.expire_ns || !at->any_has(CacheMark::kDirty)) continue;
+    begun += write_back(*at, flush.most - PageCount{begun});
+    if (begun < flush.most.raw()) at->dirtied_ns_.store(now, std::memory_order_relaxed);
   }
   return begun;
 }

@@ -29,15 +29,32 @@ PageCount SysctlRules::in_pages(Sysctl kib_value) const {
   return whole_pages(kib(static_cast<std::uint64_t>(sysctls_.get(kib_value))));
 }
 
+DirtyIntervals SysctlDirtyPolicy::intervals() {
+  constexpr std::uint64_t kCentisecond = 10'000'000;
+  const auto interval = [&](Sysctl sysctl) {  // Linux's type of both is an unsigned int
+    return static_cast<std::uint32_t>(sysctls_.get(sysctl)) * kCentisecond;
+  };
+  return {interval(Sysctl::kDirtyWritebackCentisecs), interval(Sysctl::kDirtyExpireCentisecs)};
+}
+
+void SysctlDirtyPolicy::written(Sysctl sysctl, std::int64_t old) {
+  constexpr std::int64_t kPageCache = 1;
+  const std::int64_t now = sysctls_.get(sysctl);
+  if (sysctl == Sysctl::kDropCaches && (now & kPageCache) != 0) cache_->drop_caches();
+  if (sysctl == Sysctl::kDirtyWritebackCentisecs && now != old) flusher_->wake();
+}
+
 ProcessFloor::ProcessFloor(const Parts& parts)
     : parts_(parts),
       lru_({parts.map, parts.nodes, parts.pages}),
       rules_(parts.nodes, parts.sysctls, parts.figures),
       dirty_(parts.nodes, parts.sysctls),
-      cache_({parts.map, parts.nodes, parts.pages, lru_, dirty_}) {}
+      cache_({parts.map, parts.nodes, parts.pages, lru_, dirty_}),
+      flusher_(cache_, dirty_) {}
 
 Result<void> ProcessFloor::start(Arena& arena) {
   QUIRE_TRY(lru_.init(arena));
+  dirty_.serve(cache_, flusher_);
   QUIRE_TRY_ASSIGN(file_nodes, PageCache::make_node_cache(parts_.slabs));
   file_nodes_ = file_nodes;
   QUIRE_TRY_ASSIGN(mms, cache("mm_struct", Mm::bytes_of(parts_.nodes)));
@@ -56,6 +73,7 @@ Result<void> ProcessFloor::start(Arena& arena) {
                             parts_.map.pfn_of(*zeros), parts_.keep_content});
   processes_.emplace(Processes::Parts{*mm_parts_, *anon_vmas_, *tasks});
   memory_.emplace(UserMemory::Parts{*faults_, parts_.mmu.walker(), parts_.mmu.model()});
+  parts_.sysctls.set_listener(&dirty_);
   return {};
 }
 

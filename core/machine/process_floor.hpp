@@ -41,16 +41,23 @@ class SysctlRules final : public VmRules {
   const MemoryFigures& figures_;
 };
 
-// How much may be dirty, as the sysctls have it. Who writes too much writes back.
-class SysctlDirtyPolicy final : public DirtyPolicy {
+// How much may be dirty and for how long, as the sysctls have it; what is done when they change.
+class SysctlDirtyPolicy final : public DirtyPolicy, public SysctlListener {
  public:
   SysctlDirtyPolicy(const Nodes& nodes, const Sysctls& sysctls)
       : nodes_(nodes), sysctls_(sysctls) {}
+  void serve(PageCache& cache, Flusher& flusher) { cache_ = &cache, flusher_ = &flusher; }
+
   DirtyLimits limits() override { return dirty_limits(nodes_, sysctls_); }
+  DirtyIntervals intervals() override;
+  void wake_flusher() override { flusher_->wake(); }
+  void written(Sysctl sysctl, std::int64_t old) override;
 
  private:
   const Nodes& nodes_;
   const Sysctls& sysctls_;
+  PageCache* cache_ = nullptr;
+  Flusher* flusher_ = nullptr;
 };
 
 class ProcessFloor {
@@ -64,7 +71,7 @@ class ProcessFloor {
     Mmu& mmu;
     SlabCaches& slabs;
     Kmalloc& kmalloc;
-    const Sysctls& sysctls;
+    Sysctls& sysctls;
     MemoryFigures& figures;
     bool keep_content;
   };
@@ -76,8 +83,12 @@ class ProcessFloor {
 
   [[nodiscard]] Lru& lru() { return lru_; }
   [[nodiscard]] PageCache& cache() { return cache_; }
+  // For the host to run; without it writers write all themselves.
+  [[nodiscard]] Flusher& flusher() { return flusher_; }
   // What Mappings are made with.
   [[nodiscard]] KmemCache& file_nodes() { return *file_nodes_; }
+  // What address spaces and files in memory are made with.
+  [[nodiscard]] const MmParts& parts() const { return *mm_parts_; }
   [[nodiscard]] Processes& processes() { return *processes_; }
   [[nodiscard]] UserMemory& memory() { return *memory_; }
   [[nodiscard]] AnonVmas& anon_vmas() { return *anon_vmas_; }
@@ -95,6 +106,7 @@ class ProcessFloor {
   SysctlRules rules_;
   SysctlDirtyPolicy dirty_;
   PageCache cache_;
+  Flusher flusher_;
   KmemCache* file_nodes_ = nullptr;
   std::optional<AnonVmas> anon_vmas_;
   std::optional<Faults> faults_;

@@ -92,24 +92,30 @@ void Sysctls::show_ratios(Text& out) {
 
 Result<std::size_t> Sysctls::write(Sysctl sysctl, std::string_view text) {
   const SysctlRow& row = row_of(sysctl);
-  const SpinGuard guard(lock_);
-  const std::int64_t old = get(sysctl);
-  std::size_t taken = text.size();
+  std::int64_t old = 0;
+  const auto taken = [&] {
+    const SpinGuard guard(lock_);
+    old = get(sysctl);
+    auto written = write_locked(row, text);
+    if (written.has_value()) apply(sysctl, old);
+    return written;
+  }();
+  if (taken.has_value() && listener_ != nullptr) listener_->written(sysctl, old);
+  return taken;
+}
+
+Result<std::size_t> Sysctls::write_locked(const SysctlRow& row, std::string_view text) {
   switch (row.rule) {
-    case SysctlRule::kAnything: break;
+    case SysctlRule::kAnything: return text.size();
     case SysctlRule::kZonelistOrder:
       if (text.empty() || std::string_view{"nNdD"}.find(text[0]) == std::string_view::npos)
         return Errno::kInvalid;
-      break;
-    case SysctlRule::kRatios: taken = write_ratios(text); break;
-    default: {
-      if (text.empty()) break;  // no number, no error, and yet a write
-      QUIRE_TRY_ASSIGN(used, write_number(row, text));
-      taken = used;
-    }
+      return text.size();
+    case SysctlRule::kRatios: return write_ratios(text);
+    default:
+      if (text.empty()) return std::size_t{0};  // no number, no error, and yet a write
+      return write_number(row, text);
   }
-  apply(sysctl, old);
-  return taken;
 }
 
 Result<std::size_t> Sysctls::write_number(const SysctlRow& row, std::string_view text) {

@@ -60,9 +60,21 @@ struct SysctlRow {
 };
 std::span<const SysctlRow> sysctl_rows();
 
+// Told of each value that was written, when no lock is held any more.
+class SysctlListener {
+ public:
+  virtual void written(Sysctl sysctl, std::int64_t old) = 0;
+
+ protected:
+  ~SysctlListener() = default;
+};
+
 class Sysctls {
  public:
   Sysctls(Nodes& nodes, Tunables& tunables);
+
+  // Null: nobody. While nobody else uses the machine.
+  void set_listener(SysctlListener* listener) { listener_ = listener; }
 
   // Sizes user_reserve_kbytes and admin_reserve_kbytes by what is free; once, at the end of boot.
   void size_reserves();
@@ -89,6 +101,8 @@ class Sysctls {
   void huge_pages_switched(bool on) QUIRE_EXCLUDES(lock_);
 
  private:
+  Result<std::size_t> write_locked(const SysctlRow& row, std::string_view text)
+      QUIRE_REQUIRES(lock_);
   Result<std::size_t> write_number(const SysctlRow& row, std::string_view text)
       QUIRE_REQUIRES(lock_);
   void show_ratios(Text& out) QUIRE_EXCLUDES(lock_);
@@ -102,6 +116,7 @@ class Sysctls {
   Tunables& tunables_;
   SpinLock lock_{LockRank::kSysctl};
   std::array<Setting, kSysctls> values_;
+  SysctlListener* listener_ = nullptr;
 };
 
 }  // namespace quire

@@ -20,7 +20,7 @@ void SimDisk::serve(std::size_t pages, std::function<void()> done) {
 
 bool SimFile::note(const Request& request) {
   if (at_each_request) at_each_request();
-  requests.push_back(request);
+  if (keep_requests) requests.push_back(request);
   return fails && fails(request);
 }
 

@@ -55,6 +55,7 @@ class SimFile final : public BlockFile {
 
   std::vector<std::byte> bytes;  // what is on the disk
   std::vector<Request> requests;
+  bool keep_requests = true;
   std::function<bool(const Request&)> fails;
   std::function<void()> at_each_request;
 

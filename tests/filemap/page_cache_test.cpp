@@ -161,6 +161,7 @@ TEST_F(PageCacheTest, AWriterWhoMakesTooMuchDirtyWritesSomeHimself) {
 
 TEST_F(PageCacheTest, AFlusherWritesOldDirtAndWhatIsTooMuch) {
   constexpr std::uint64_t kExpire = 30'000'000'000;
+  constexpr PageCount kAll{1000};
   TestFile old(machine, 0);
   TestFile young(machine, 0);
   machine.host.advance_ns(5'000'000'000);
@@ -168,13 +169,13 @@ TEST_F(PageCacheTest, AFlusherWritesOldDirtAndWhatIsTooMuch) {
   machine.host.advance_ns(20'000'000'000);
   ASSERT_TRUE(old.write(0, filled(kPage, 9)).has_value());
   ASSERT_TRUE(young.write(0, filled(2 * kPage, 9)).has_value());
-  EXPECT_EQ(cache.flush(kExpire), 0u);
+  EXPECT_EQ(cache.flush({kExpire, kAll}), 0u);
   machine.host.advance_ns(11'000'000'000);
-  EXPECT_EQ(cache.flush(kExpire), 3u) << "since its first page got dirty";
+  EXPECT_EQ(cache.flush({kExpire, kAll}), 3u) << "since its first page got dirty";
   EXPECT_FALSE(old.mapping.any_has(CacheMark::kDirty));
   fold_vmstat(machine.machine.nodes(), machine.machine.cpus()[0].percpu);
   machine.limits.now = {PageCount{10}, PageCount{1}};
-  EXPECT_EQ(cache.flush(kExpire), 2u);
+  EXPECT_EQ(cache.flush({kExpire, kAll}), 2u);
 }
 
 TEST_F(PageCacheTest, AFaultGivesThePageLockedAndSaysWhetherItHadToBeRead) {
