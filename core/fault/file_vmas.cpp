@@ -69,4 +69,10 @@ bool FileVmas::clean(Mapping&, Page& page) {
   return was_dirty;
 }
 
+bool FileVmas::has_writers() {
+  bool found = false;
+  for_each({0, ~std::uint64_t{0}}, [&](const Vma& vma) { found |= vma.has(VmFlags::kShared); });
+  return found;
+}
+
 }  // namespace quire

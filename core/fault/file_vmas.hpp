@@ -30,6 +30,7 @@ class FileVmas final : public MappingUsers {
 
   void unmap(Mapping& mapping, const Part& part) override;
   bool clean(Mapping& mapping, Page& page) override;
+  bool has_writers() override;
 
  private:
   template <class Visit>

@@ -1,39 +1,23 @@
 #include "mm/backing.hpp"
 
-#include <new>
-
 #include "fault/fault.hpp"
+#include "mm/shmem_file.hpp"
 
 namespace quire::backing {
 namespace {
 
-// A file of zeros, with all that belongs to it: goes with its last opener.
-struct SharedZeros final : FileOwner {
-  SharedZeros(const MmParts& shared, Bytes size, PageCount promised)
-      : mapping(shared.file_nodes, nullptr, size),
-        vmas(mapping),
-        file(mapping, {}, "/dev/zero (deleted)", this),
-        parts(shared),
-        charged(promised) {}
-
-  void release(File&) override {
-    const MmParts& shared = parts;
-    shared.cache.evict(mapping);
-    shared.committed.drop(charged);
-    this->~SharedZeros();
-    shared.kmalloc.free(this);
-  }
-
-  Mapping mapping;
-  FileVmas vmas;
-  File file;
-  const MmParts& parts;
-  const PageCount charged;
-};
-
 // The pages of the file that `part` shows.
 PageCache::Want shown(const Vma& vma, VirtRange part) {
   return {vma.index_of(part.start), whole_pages(part.length()).raw()};
+}
+
+// Of a shared mapping of a file that is open to write. F_SEAL_WRITE refuses those that only read
+// as well, until Linux 6.7.
+Result<VmFlags> allow_writer(const File& file, VmFlags flags) {
+  if (file.mapping().is_sealed(Seals::kWrite)) return Errno::kPermission;
+  if (!file.mapping().is_sealed(Seals::kFutureWrite)) return flags;
+  if (any(flags & VmFlags::kWrite)) return Errno::kPermission;
+  return flags & ~VmFlags::kMayWrite;
 }
 
 }  // namespace
@@ -53,21 +37,20 @@ Result<VmFlags> allow(const MmapRequest& request, VmFlags flags) {
   if (type == map::kPrivate) return flags;
   if (!mode.write && any(flags & VmFlags::kWrite)) return Errno::kAccess;
   flags |= VmFlags::kShared | VmFlags::kMayShare;
-  return mode.write ? flags : flags & ~(VmFlags::kMayWrite | VmFlags::kShared);
+  if (!mode.write) return flags & ~(VmFlags::kMayWrite | VmFlags::kShared);
+  return allow_writer(*request.file, flags);
 }
 
 Result<File*> shared_zeros(const Caller& caller, Bytes length, VmFlags flags) {
-  const MmParts& parts = caller.mm.parts;
-  const PageCount pages = any(flags & VmFlags::kNoReserve) ? PageCount{0} : whole_pages(length);
+  const bool now = !any(flags & VmFlags::kNoReserve);
+  const PageCount pages = now ? whole_pages(length) : PageCount{0};
   QUIRE_TRY(charge(caller.mm, pages));
-  void* const memory = parts.kmalloc.alloc(sizeof(SharedZeros), Gfp::kKernelAccount);
-  if (memory == nullptr) {
-    uncharge(caller.mm, pages);
-    return Errno::kNoMemory;
-  }
-  auto* const zeros = new (memory) SharedZeros(parts, length, pages);
-  parts.cache.open(zeros->mapping);
-  return &zeros->file;
+  const auto made = ShmemFile::make(caller.mm.parts, {.path = {"/dev/zero (deleted)"},
+                                                      .size = length,
+                                                      .promised = pages,
+                                                      .promise_by_page = !now});
+  if (!made.has_value()) uncharge(caller.mm, pages);
+  return made;
 }
 
 void release(File* file) { file->put(); }
@@ -103,8 +86,8 @@ Result<void> read_ahead(Vma& vma, VirtRange part) {
 }
 
 Result<void> punch(Vma& vma, VirtRange part) {
-  static_cast<void>(vma), static_cast<void>(part);
-  return Errno::kNotSupported;
+  const Bytes start = size_of(PageCount{vma.index_of(part.start)});
+  return vma.mm->parts.cache.punch(vma.file->mapping(), {start, part.length()});
 }
 
 Result<void> write_back(const Vma& vma, VirtRange) {

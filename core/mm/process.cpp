@@ -9,7 +9,7 @@ namespace quire {
 Result<Process*> Processes::make(std::string_view name, Mm& mm, std::uint32_t parent) {
   void* const memory = parts_.processes.alloc(Gfp::kKernelAccount);
   if (memory == nullptr) return Errno::kNoMemory;
-  Process* const process = new (memory) Process;
+  Process* const process = new (memory) Process(parts_.mm.kmalloc);
   process->mm = &mm;
   process->parent = parent;
   process->task.set_name(name);
@@ -32,7 +32,14 @@ Result<Process*> Processes::create(const ProgramImage& image, const Limits& limi
 Result<Process*> Processes::fork(Process& parent) {
   QUIRE_TRY_ASSIGN(mm, fork_mm(*parent.mm, parts_.anon_vmas));
   const auto process = make(parent.task.name(), *mm, parent.task.pid);
-  if (!process.has_value()) exit_mm(*mm, parts_.anon_vmas);
+  if (!process.has_value()) {
+    exit_mm(*mm, parts_.anon_vmas);
+    return process;
+  }
+  if (const auto shared = (*process)->files.share(parent.files); !shared.has_value()) {
+    exit(**process);
+    return shared.error();
+  }
   return process;
 }
 
@@ -43,6 +50,7 @@ Result<void> Processes::exec(Process& process, const ProgramImage& image) {
   process.task.set_name(image.name);
   if (Arch::current()->task == &process.task) run(process);
   exit_mm(old, parts_.anon_vmas);
+  process.files.close_on_exec();
   return {};
 }
 

@@ -14,17 +14,21 @@
 #include "base/base.hpp"
 #include "fault/fault.hpp"
 #include "host/host.hpp"
+#include "mm/descriptors.hpp"
 #include "vma/vma.hpp"
 
 namespace quire {
 
 struct Process {
+  explicit Process(Kmalloc& kmalloc) : files(kmalloc) {}
+
   Task task;
   Mm* mm = nullptr;
   std::uint32_t parent = 0;        // its pid
   std::uint64_t minor_faults = 0;  // ru_minflt, ru_majflt
   std::uint64_t major_faults = 0;
   FaultEnd last_end = FaultEnd::kMinor;
+  Descriptors files;
   Process* next = nullptr;         // by pid
 };
 
@@ -52,10 +56,12 @@ class Processes {
 
   // A process that has just executed `image`: its segments, an empty heap, a stack of one page.
   Result<Process*> create(const ProgramImage& image, const Limits& limits = {});
+  // With the same files open.
   Result<Process*> fork(Process& parent);
-  // Another program in the same process: a new address space in place of the old one.
+  // Another program in the same process: a new address space in place of the old one. Files that
+  // are to be closed then are.
   Result<void> exec(Process& process, const ProgramImage& image);
-  // Nobody runs it. Its memory goes, and so does it.
+  // Nobody runs it. Its memory goes, its files are closed, and so does it.
   void exit(Process& process);
 
   // From now on the current CPU runs `process`, or nothing (idle).
