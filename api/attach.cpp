@@ -56,11 +56,16 @@ Call::Call(quire_machine& machine) {
     held_.emplace(*cpu);
     return;
   }
-  if (machine.sim) sim_ = std::unique_lock(machine.sim_lock);
+  if (machine.sim) {
+    sim_ = std::unique_lock(machine.sim_lock);
+    settled_.machine = &machine;
+  }
   CpuClaim* claim = claim_of(machine);
   if (claim == nullptr) claim = &guest_.emplace(CpuClaim::share(*machine.pool));
   use_.emplace(*claim);
 }
+
+bool holds_cpu(const quire_machine& machine) { return held_cpu(machine) != nullptr; }
 
 int cpu_of_thread(const quire_machine& machine) {
   if (const CpuContext* const cpu = held_cpu(machine); cpu != nullptr)

@@ -19,12 +19,24 @@ class Call {
   explicit Call(quire_machine& machine);
 
  private:
+  // Lets what the call has left to a simulated machine's own tasks be done.
+  struct Settled {
+    ~Settled() {
+      if (machine != nullptr && machine->sim_flusher && machine->sim_flusher->is_woken())
+        machine->sim->run_until_idle();
+    }
+    quire_machine* machine = nullptr;
+  };
+
   std::optional<OnCpu> held_;  // the thread has the CPU already: quire_get_cpu
   std::unique_lock<std::mutex> sim_;
+  Settled settled_;  // when the CPU has been left
   std::optional<CpuClaim> guest_;
   std::optional<CpuUse> use_;
 };
 
+// The thread keeps a CPU of the machine to itself (quire_get_cpu).
+bool holds_cpu(const quire_machine& machine);
 // The CPU that calls of the thread run on.
 int cpu_of_thread(const quire_machine& machine);
 

@@ -86,6 +86,16 @@ void quire_machine_destroy(quire_machine* machine) {
   delete machine;
 }
 
+int quire_run_for(quire_machine* machine, uint64_t duration_ns) {
+  if (machine == nullptr) return fail(quire::Errno::kInvalid, "no machine");
+  if (!machine->sim) return fail(quire::Errno::kNotSupported, "time passes by itself");
+  if (quire::api::holds_cpu(*machine)) return fail(quire::Errno::kBusy, "the thread holds a CPU");
+  const std::lock_guard guard(machine->sim_lock);
+  machine->sim->run_for(duration_ns);
+  machine->sim->run_until_idle();  // nothing stays half done
+  return 0;
+}
+
 int quire_cpu_count(const quire_machine* machine) {
   if (machine == nullptr) return fail(quire::Errno::kInvalid, "no machine");
   return static_cast<int>(machine->machine->cpus().size());

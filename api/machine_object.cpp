@@ -1,4 +1,4 @@
-#include "api/machine_object.hpp"
+#include "api/call.hpp"
 
 namespace {
 
@@ -27,7 +27,23 @@ quire_machine::quire_machine(const quire_options& options) : serial(next_serial(
   }
 }
 
-quire_machine::~quire_machine() = default;
+quire_machine::~quire_machine() {
+  sim_flusher.reset();
+  native_flusher.reset();
+  if (!files) return;
+  const quire::api::Call call(*this);
+  files->sync();
+}
+
+void quire_machine::begin_processes(quire::ProcessFloor& floor) {
+  process_floor = &floor;
+  files.emplace(floor, sim ? quire::api::FileStore::Disks{&*sim, &machine->cpus().back()}
+                           : quire::api::FileStore::Disks{});
+  if (sim)
+    sim_flusher.emplace(*sim, machine->cpus().back(), floor.flusher());
+  else
+    native_flusher.emplace(*pool, floor.flusher());
+}
 
 std::optional<std::string> quire_machine::boot(const quire::machine_file::MachineFile& file) {
   quire::MachineSpec spec = file.spec();

@@ -1,8 +1,8 @@
 // What a struct quire_machine is: a booted machine with the host it runs on and the pool of CPUs
 // that threads attach to.
 //
-// Ownership  Parts end in reverse order: threads' claims go dead with the pool, then the machine,
-//            then its host with all memory.
+// Ownership  What is dirty of files is written first. Then parts end in reverse order: threads'
+//            claims go dead with the pool, then the machine, then its host with all memory.
 // Locking    Entered by one call at a time on a simulated machine (sim_lock); on a native one by
 //            any number. See Call.
 // Errors     boot(): a ParseError or Errno as text.
@@ -18,11 +18,14 @@
 #include <string>
 
 #include "api/areas.hpp"
+#include "api/file_store.hpp"
 #include "api/held_pages.hpp"
 #include "api/logging_host.hpp"
 #include "hosts/native/cpu_pool.hpp"
 #include "hosts/native/native_host.hpp"
+#include "hosts/native/native_kernel_thread.hpp"
 #include "hosts/sim/sim_host.hpp"
+#include "hosts/sim/sim_kernel_thread.hpp"
 #include "include/quire/quire.h"
 #include "machine/machine.hpp"
 #include "tools/machine_file/machine_file.hpp"
@@ -35,6 +38,9 @@ struct quire_machine {
 
   // Why not, or nothing.
   std::optional<std::string> boot(const quire::machine_file::MachineFile& file);
+
+  // Its first process comes: from now on it has files, and a task that writes them back.
+  void begin_processes(quire::ProcessFloor& floor);
 
   // `page` as the core knows it, or null when it is no page of this machine.
   [[nodiscard]] quire::Page* page_of(const quire_page* page) const;
@@ -59,6 +65,9 @@ struct quire_machine {
   // Null: there has been no process. Exclusively: processes come and go; taken within a Call.
   quire::ProcessFloor* process_floor = nullptr;
   std::shared_mutex processes_lock;
+  std::optional<quire::api::FileStore> files;
+  std::optional<quire::SimKernelThread> sim_flusher;
+  std::optional<quire::NativeKernelThread> native_flusher;
   quire::api::Areas areas;
   quire::api::HeldPages held_pages;
   // Distinguishes machines that lie at the same address one after the other.

@@ -34,6 +34,13 @@ inline std::int64_t number_of(const Result<Process*>& process) { return (*proces
 inline std::int64_t number_of(const Result<PageCount>& pages) {
   return static_cast<std::int64_t>(pages->raw());
 }
+inline std::int64_t number_of(const Result<Bytes>& bytes) {
+  return static_cast<std::int64_t>(bytes->raw());
+}
+inline std::int64_t number_of(const Result<int>& number) { return *number; }
+inline std::int64_t number_of(const Result<Seals>& seals) {
+  return static_cast<std::int64_t>(*seals);
+}
 
 template <class T>
 std::int64_t answer(const Result<T>& result, const char* what) {

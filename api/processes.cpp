@@ -93,7 +93,7 @@ int64_t quire_process_create(quire_machine* machine, const quire_program* given)
   const std::unique_lock processes(machine->processes_lock);
   const auto floor = machine->machine->processes();
   if (!floor.has_value()) return fail(floor.error(), "no memory for processes");
-  machine->process_floor = *floor;
+  if (machine->process_floor == nullptr) machine->begin_processes(**floor);
   return answer((*floor)->processes().create(program.image()), "cannot make the process");
 }
 
@@ -219,6 +219,29 @@ int quire_process_mlock(quire_machine* machine, int64_t pid, const quire_span* s
 
 int quire_process_munlock(quire_machine* machine, int64_t pid, const quire_span* span) {
   return static_cast<int>(on_span({machine, pid, "munlock"}, span, quire::do_munlock));
+}
+
+int quire_process_mlockall(quire_machine* machine, int64_t pid, uint32_t flags) {
+  const auto lock = [&](quire::ProcessFloor& floor, Process& process) {
+    return quire::do_mlockall(floor.caller(process), flags);
+  };
+  return static_cast<int>(as_process({machine, pid, "mlockall"}, lock));
+}
+
+int quire_process_munlockall(quire_machine* machine, int64_t pid) {
+  const auto unlock = [](quire::ProcessFloor& floor, Process& process) -> Result<void> {
+    quire::do_munlockall(floor.caller(process));
+    return {};
+  };
+  return static_cast<int>(as_process({machine, pid, "munlockall"}, unlock));
+}
+
+int quire_process_msync(quire_machine* machine, int64_t pid, const quire_span* span,
+                        uint32_t flags) {
+  const auto sync = [&](const Caller& caller, VirtAddr at, Bytes size) {
+    return quire::do_msync(caller, at, size, flags);
+  };
+  return static_cast<int>(on_span({machine, pid, "msync"}, span, sync));
 }
 
 int quire_process_mincore(quire_machine* machine, int64_t pid, const quire_span* span,

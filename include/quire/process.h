@@ -52,6 +52,13 @@ struct quire_machine;
 #define QUIRE_MADV_POPULATE_READ 22u
 #define QUIRE_MADV_POPULATE_WRITE 23u
 #define QUIRE_MLOCK_ONFAULT 1u
+#define QUIRE_MCL_CURRENT 1u
+#define QUIRE_MCL_FUTURE 2u
+#define QUIRE_MCL_ONFAULT 4u
+#define QUIRE_MS_ASYNC 1u
+#define QUIRE_MS_INVALIDATE 2u
+#define QUIRE_MS_SYNC 4u
+#define QUIRE_MADV_REMOVE 9u
 
 /* --- Processes ----------------------------------------------------------------------------- */
 
@@ -127,6 +134,11 @@ QUIRE_API int quire_process_mlock(struct quire_machine *machine, int64_t pid,
                                   const struct quire_span *span, uint32_t flags);
 QUIRE_API int quire_process_munlock(struct quire_machine *machine, int64_t pid,
                                     const struct quire_span *span);
+QUIRE_API int quire_process_mlockall(struct quire_machine *machine, int64_t pid, uint32_t flags);
+QUIRE_API int quire_process_munlockall(struct quire_machine *machine, int64_t pid);
+/* Of mappings of files: what was written is in the file then, or on its way. */
+QUIRE_API int quire_process_msync(struct quire_machine *machine, int64_t pid,
+                                  const struct quire_span *span, uint32_t flags);
 /* A byte for each page that `span` touches, 1 when it is in memory. */
 QUIRE_API int quire_process_mincore(struct quire_machine *machine, int64_t pid,
                                     const struct quire_span *span, uint8_t *pages);
@@ -150,6 +162,11 @@ QUIRE_API int quire_process_write(struct quire_machine *machine, int64_t pid,
 /* One access to each page that `span` touches: QUIRE_PROT_READ, _WRITE or _EXEC. */
 QUIRE_API int quire_process_touch(struct quire_machine *machine, int64_t pid,
                                   const struct quire_span *span, uint32_t access);
+
+/* Of a simulated machine: so much virtual time passes, in which the machine does what it does of
+ * its own accord. -EOPNOTSUPP: of a native one time passes by itself. -EBUSY: the caller
+ * keeps a CPU (quire_get_cpu). */
+QUIRE_API int quire_run_for(struct quire_machine *machine, uint64_t duration_ns);
 
 struct quire_words {
   uint64_t first; /* which word of the file; of pagemap an address over 4096, else a pfn */

@@ -10,6 +10,7 @@
 // Threads    One at a time uses a Process.
 #pragma once
 
+#include <quire/files.hpp>
 #include <quire/pages.hpp>
 #include <quire/process.h>
 #include <quire/process_types.hpp>
@@ -59,6 +60,17 @@ class Process {
     return faults;
   }
 
+  Result<File> open(const std::string& path, OpenFlags flags) {
+    return file(quire_file_open(machine_, pid_, path.c_str(), static_cast<unsigned>(flags)));
+  }
+  // A file in memory without a path.
+  Result<File> memfd(const std::string& name, bool sealing = false) {
+    const unsigned flags = sealing ? QUIRE_MFD_ALLOW_SEALING : 0;
+    return file(quire_file_memfd_create(machine_, pid_, name.c_str(), flags));
+  }
+  // The file that a parent or an earlier program of the process left open by that number.
+  [[nodiscard]] File inherited(int fd) const { return File(machine_, pid_, fd); }
+
   // Memory of `size` bytes, where Linux would put it.
   Result<Address> map(std::uint64_t size, Access access = Access::kReadWrite,
                       MapFlags flags = MapFlags::kPrivate) {
@@ -95,6 +107,15 @@ class Process {
   // For somebody who uses their frames (pin_user_pages).
   Result<PinnedPages> pin(Span span, Pin how = Pin::kWrite) {
     return PinnedPages::pin(machine_, pid_, span, how);
+  }
+  Result<Done> lock_all(unsigned flags) {
+    return done(quire_process_mlockall(machine_, pid_, flags));
+  }
+  Result<Done> unlock_all() { return done(quire_process_munlockall(machine_, pid_)); }
+  // What was written to mappings of files is in the files then.
+  Result<Done> sync(Span span) {
+    const quire_span where = to_c(span);
+    return done(quire_process_msync(machine_, pid_, &where, QUIRE_MS_SYNC));
   }
   // Of whole pages: 1 for each that is in memory.
   Result<std::vector<std::uint8_t>> resident(Span span) const {
@@ -151,6 +172,10 @@ class Process {
   static Result<Process> adopt(quire_machine* machine, std::int64_t pid) {
     if (pid < 0) return failed(pid);
     return Process(machine, pid);
+  }
+  Result<File> file(int fd) const {
+    if (fd < 0) return failed(fd);
+    return File(machine_, pid_, fd);
   }
   static Result<Done> done(int code) {
     if (code != 0) return failed(code);

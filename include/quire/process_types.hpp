@@ -1,7 +1,7 @@
 // What calls of quire/process.hpp take and give. Values are Linux's.
 #pragma once
 
-#include <quire/process.h>
+#include <quire/files.h>
 
 #include <cstdint>
 
@@ -28,6 +28,8 @@ enum class MapFlags : std::uint64_t {
   kLocked = QUIRE_MAP_LOCKED,
   kNoReserve = QUIRE_MAP_NORESERVE,
   kPopulate = QUIRE_MAP_POPULATE,
+  kFilePrivate = QUIRE_MAP_PRIVATE,
+  kFileShared = QUIRE_MAP_SHARED,
 };
 constexpr MapFlags operator|(MapFlags a, MapFlags b) {
   return static_cast<MapFlags>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));
@@ -35,6 +37,7 @@ constexpr MapFlags operator|(MapFlags a, MapFlags b) {
 enum class Advice : std::uint32_t {
   kDontNeed = QUIRE_MADV_DONTNEED,
   kFree = QUIRE_MADV_FREE,
+  kRemove = QUIRE_MADV_REMOVE,
   kDontFork = QUIRE_MADV_DONTFORK,
   kDoFork = QUIRE_MADV_DOFORK,
   kWipeOnFork = QUIRE_MADV_WIPEONFORK,
@@ -42,6 +45,26 @@ enum class Advice : std::uint32_t {
   kPageOut = QUIRE_MADV_PAGEOUT,
   kPopulateRead = QUIRE_MADV_POPULATE_READ,
   kPopulateWrite = QUIRE_MADV_POPULATE_WRITE,
+};
+enum class OpenFlags : std::uint32_t {
+  kRead = QUIRE_O_RDONLY,
+  kWrite = QUIRE_O_WRONLY,
+  kReadWrite = QUIRE_O_RDWR,
+  kCreate = QUIRE_O_CREAT,
+  kExclusive = QUIRE_O_EXCL,
+  kTruncate = QUIRE_O_TRUNC,
+  kAppend = QUIRE_O_APPEND,
+  kCloseOnExec = QUIRE_O_CLOEXEC,
+};
+constexpr OpenFlags operator|(OpenFlags a, OpenFlags b) {
+  return static_cast<OpenFlags>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+enum class Whence : std::uint32_t {
+  kSet = QUIRE_SEEK_SET,
+  kCurrent = QUIRE_SEEK_CUR,
+  kEnd = QUIRE_SEEK_END,
+  kData = QUIRE_SEEK_DATA,
+  kHole = QUIRE_SEEK_HOLE,
 };
 struct Span {
   Address start{};

@@ -27,6 +27,7 @@
 #include <quire/export.h>
 #include <quire/gfp.h>
 #include <quire/percpu.h>
+#include <quire/files.h>
 #include <quire/process.h>
 #include <quire/slab.h>
 #include <quire/user_pages.h>

@@ -7,7 +7,7 @@
 
 #include "tests/process/disk_file.hpp"
 
-namespace quire::testing {
+namespace quire::testing::file_errors {
 namespace {
 
 constexpr std::uint64_t kPage = kPageSize.raw();
@@ -161,4 +161,4 @@ TEST(FileErrors, EachRequestThatFailsIsToldAndNoByteIsLost) {
 }
 
 }  // namespace
-}  // namespace quire::testing
+}  // namespace quire::testing::file_errors

@@ -6,7 +6,7 @@
 #include "tests/process/disk_file.hpp"
 #include "tests/support/counters.hpp"
 
-namespace quire::testing {
+namespace quire::testing::flusher {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
@@ -140,4 +140,4 @@ TEST_F(FlusherTest, DroppedCachesAreDropped) {
 }
 
 }  // namespace
-}  // namespace quire::testing
+}  // namespace quire::testing::flusher

@@ -1,0 +1,59 @@
+// The files of a machine that its processes open by path.
+//
+//   below /dev/shm/   in the machine's memory alone (tmpfs)
+//   of a native one   the real file of that path
+//   of a simulated    one in this process's memory, behind the machine's page cache; it comes to be
+//                     by being opened (O_CREAT) and lasts as long as the machine
+//
+// Ownership  A file stays known while it has a name or is open; openings go with their last
+//            reference. What a machine's processes have open when it ends goes with the store.
+// Locking    Called on a CPU of the machine. Names and counts are under a mutex.
+// Errors     open(2)'s and unlink(2)'s; of real files what the system says.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "hosts/native/native_file.hpp"
+#include "hosts/sim/sim_file.hpp"
+#include "machine/machine.hpp"
+
+namespace quire::api {
+
+class FileStore {
+ public:
+  // With a host the files are simulated, and requests of their disk end on that CPU.
+  struct Disks {
+    SimHost* host = nullptr;
+    CpuContext* cpu = nullptr;
+  };
+  FileStore(ProcessFloor& floor, Disks disks);
+  ~FileStore();
+  FileStore(const FileStore&) = delete;
+  FileStore& operator=(const FileStore&) = delete;
+
+  // With one reference. `flags` as open(2) takes them.
+  Result<File*> open(const std::string& path, int flags);
+  Result<void> unlink(const std::string& path);
+  // Writes what is dirty.
+  void sync();
+
+ private:
+  struct Inode;
+  struct Opening;
+  using Place = std::shared_ptr<Inode>;
+
+  Result<Place> find_named(const std::string& path, int flags);
+  Result<Place> find_real(const std::string& path, int flags);
+  void close(Opening& opening);
+
+  ProcessFloor& floor_;
+  std::optional<SimDisk> disk_;
+  std::mutex mutex_;  // everything below
+  std::map<std::string, Place> named_;
+  std::map<const Opening*, std::unique_ptr<Opening>> openings_;
+};
+
+}  // namespace quire::api
