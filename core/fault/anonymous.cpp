@@ -32,16 +32,19 @@ void Faults::list_new(const Vma& vma, Page& page) {
 // there; else it is freed, and somebody was quicker.
 bool Faults::map_new(const Place& place, Page& page, Entry expected, Entry entry) {
   Mm& mm = *place.vma.mm;
+  const PagingFormat& format = mm.tables.format();
   {
     const TableGuard guard(mm.parts.map.at(place.slot.page));
-    if (mm.tables.load(place.slot) == expected) {
+    if (mm.tables.load(place.slot) == expected) [[likely]] {
       add_new_anonymous(page, place.vma, place.at);
-      if (!expected.empty()) {
+      if (expected.empty()) {
+        mm.tables.frames().count_entries(place.slot.page, 1);
+      } else {
         // Other CPUs must not read the old page once this one has written the new one.
-        mm.tables.store(place.slot, Entry{});
+        exchange_entry(format, place.slot, Entry{});
         mm.parts.tlb.flush_page(mm.tlb, place.at);
       }
-      mm.tables.store(place.slot, entry);
+      exchange_entry(format, place.slot, entry);
       return true;
     }
   }
@@ -54,7 +57,9 @@ FaultEnd Faults::map_zero_page(const Place& place) {
   const Entry entry =
       mm.tables.format().leaf_entry(PageLevel::kPte, mm.parts.zero_page, place.vma.prot);
   const TableGuard guard(mm.parts.map.at(place.slot.page));
-  if (mm.tables.load(place.slot).empty()) mm.tables.store(place.slot, entry);
+  if (!mm.tables.load(place.slot).empty()) return FaultEnd::kMinor;
+  exchange_entry(mm.tables.format(), place.slot, entry);
+  mm.tables.frames().count_entries(place.slot.page, 1);
   return FaultEnd::kMinor;
 }
 

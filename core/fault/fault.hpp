@@ -56,18 +56,26 @@ class Faults {
     VirtAddr at;   // of the page
     EntrySlot slot;
   };
+  FaultEnd handle_below(Mm& mm, VirtAddr address, Access access);
   FaultEnd anonymous(const Place& place, Access access);
   FaultEnd map_zero_page(const Place& place);
-  // `gained` is what its entry allows and says beyond what it did.
-  FaultEnd copy_on_write(const Place& place, Prot gained = Prot::kWrite | Prot::kDirty);
-  FaultEnd replace_by_copy(const Place& place, Entry old, Prot gained);
+  // What a read-only entry shows.
+  struct Shown {
+    Entry entry;
+    Page& page;
+    bool zeros;   // the page of zeros
+    Prot gained;  // what its entry shall allow and say beyond what it does
+  };
+  FaultEnd copy_on_write(const Place& place, Entry entry,
+                         Prot gained = Prot::kWrite | Prot::kDirty);
+  FaultEnd replace_by_copy(const Place& place, const Shown& old);
   FaultEnd write_shared(const Place& place, Entry entry);
   FaultEnd of_file(const Place& place, Access access);
   FaultEnd read_file(const Place& place);
   FaultEnd copy_file_page(const Place& place);
   FaultEnd write_file(const Place& place);
   bool map_around(const Place& place);
-  [[nodiscard]] bool reuse(const Place& place, Entry entry, Prot gained);
+  [[nodiscard]] bool reuse(const Place& place, const Shown& shown);
   static Page* new_page(const Place& place, Gfp zero);
   static void list_new(const Vma& vma, Page& page);
   static bool map_new(const Place& place, Page& page, Entry expected, Entry entry);

@@ -1,21 +1,6 @@
 #include "fault/fault.hpp"
 
 namespace quire {
-namespace {
-
-// The VMA that `address` lies in once stacks have grown, or why there is none.
-struct Found {
-  Vma* vma = nullptr;
-  bool must_grow = false;
-};
-Found look_up(const Mm& mm, VirtAddr address) {
-  Vma* const vma = mm.vmas.find(address);
-  if (vma == nullptr) return {};
-  if (vma->start() <= address) return {vma, false};
-  return vma->has(VmFlags::kGrowsDown) ? Found{vma, true} : Found{};
-}
-
-}  // namespace
 
 bool allows(const Vma& vma, Access access) {
   if (is_write(access)) return vma.has(VmFlags::kWrite);
@@ -26,20 +11,24 @@ bool allows(const Vma& vma, Access access) {
 FaultEnd Faults::handle(Mm& mm, VirtAddr address, Access access) {
   {
     const SharedGuard guard(mm.mmap_lock);
-    const Found found = look_up(mm, address);
-    if (found.vma == nullptr) return FaultEnd::kNotMapped;
-    if (!found.must_grow) {
-      if (!allows(*found.vma, access)) return FaultEnd::kNotAllowed;
-      return handle_in(*found.vma, address, access);
-    }
+    Vma* const vma = mm.vmas.find(address);
+    if (vma == nullptr) return FaultEnd::kNotMapped;
+    if (vma->start() <= address) [[likely]]
+      return allows(*vma, access) ? handle_in(*vma, address, access) : FaultEnd::kNotAllowed;
+    if (!vma->has(VmFlags::kGrowsDown)) return FaultEnd::kNotMapped;
   }
+  return handle_below(mm, address, access);
+}
+
+// There is a stack above `address`, or was: it grows first.
+FaultEnd Faults::handle_below(Mm& mm, VirtAddr address, Access access) {
   const ExclusiveGuard guard(mm.mmap_lock);
-  const Found found = look_up(mm, address);
-  if (found.vma == nullptr) return FaultEnd::kNotMapped;
-  if (found.must_grow && !expand_stack(*found.vma, address, anon_vmas_).has_value())
+  Vma* const vma = mm.vmas.find(address);
+  if (vma == nullptr) return FaultEnd::kNotMapped;
+  if (vma->start() > address && (!vma->has(VmFlags::kGrowsDown) ||
+                                 !expand_stack(*vma, address, anon_vmas_).has_value()))
     return FaultEnd::kNotMapped;
-  if (!allows(*found.vma, access)) return FaultEnd::kNotAllowed;
-  return handle_in(*found.vma, address, access);
+  return allows(*vma, access) ? handle_in(*vma, address, access) : FaultEnd::kNotAllowed;
 }
 
 Result<void> Faults::expand_to(Vma& vma, VirtAddr address) {
@@ -51,18 +40,22 @@ Result<void> Faults::expand_to(Vma& vma, VirtAddr address) {
 FaultEnd Faults::handle_in(Vma& vma, VirtAddr address, Access access) {
   count_event(Arch::current()->percpu, VmEvent::kPgfault, 1);
   PageTables& tables = vma.mm->tables;
-  const auto slot = tables.make_slot(address, PageLevel::kPte);
-  if (!slot.has_value()) return FaultEnd::kNoMemory;
-  const Place place{vma, address.align_down(kPageSize), *slot};
-  const Entry entry = tables.load(*slot);
-  if (entry.empty() && vma.file != nullptr) {
+  EntrySlot slot = tables.own_slot(address);
+  if (slot.level != PageLevel::kPte) [[unlikely]] {
+    const auto made = tables.make_slot(address, PageLevel::kPte);
+    if (!made.has_value()) return FaultEnd::kNoMemory;
+    slot = *made;
+  }
+  const Place place{vma, address.align_down(kPageSize), slot};
+  const Entry entry = tables.load(slot);
+  if (entry.empty()) {
+    if (vma.file == nullptr) return anonymous(place, access);
     const FaultEnd end = of_file(place, access);
     if (end == FaultEnd::kMajor) count_event(Arch::current()->percpu, VmEvent::kPgmajfault, 1);
     return end;
   }
-  if (entry.empty()) return anonymous(place, access);
-  const bool writable = any(tables.format().prot_of(entry) & Prot::kWrite);
-  if (entry.present() && is_write(access) && !writable) return copy_on_write(place);
+  const bool writable = (entry.raw() & raw(Prot::kWrite)) != 0;
+  if (entry.present() && is_write(access) && !writable) return copy_on_write(place, entry);
   return FaultEnd::kMinor;  // somebody was quicker, or a translation was stale
 }
 

@@ -13,12 +13,12 @@ bool clean_entry(Vma& vma, VirtAddr at, const Page& page) {
   const PagingFormat& format = mm.tables.format();
   constexpr std::uint64_t kBits = raw(Prot::kWrite) | raw(Prot::kDirty);
   bool was_dirty = false;
-  for_each_run(mm, {at, at + kPageSize}, [&](const TableRun& run) {
-    const Entry entry = load_entry(format, run.first);
+  for_each_run(mm, {at, at + kPageSize}, [&](const auto& run) {
+    const Entry entry = run.load(0);
     if (!entry.present() || (entry.raw() & kBits) == 0) return;
     if (mm.parts.map.page_of(format.frame_of(PageLevel::kPte, entry)) != &page) return;
     was_dirty = (entry.raw() & raw(Prot::kDirty)) != 0;
-    exchange_entry(format, run.first, Entry{entry.raw() & ~kBits});
+    run.exchange(0, Entry{entry.raw() & ~kBits});
   });
   if (was_dirty) mm.parts.tlb.flush_page(mm.tlb, at);
   return was_dirty;

@@ -7,66 +7,54 @@
 namespace quire {
 namespace {
 
-// What the child's entry is; the parent's changes to the same where it could be written.
-Entry shared_entry(const PagingFormat& format, const Vma& vma, const EntrySlot& parent,
-                   Entry entry) {
-  const bool copies = !vma.has(VmFlags::kShared);
-  if (copies && (entry.raw() & raw(Prot::kWrite)) != 0) {
-    entry = Entry{entry.raw() & ~std::uint64_t{raw(Prot::kWrite)}};
-    exchange_entry(format, parent, entry);
-  }
-  return copies ? entry : Entry{entry.raw() & ~std::uint64_t{raw(Prot::kDirty)}};
-}
-
 class PageCopier {
  public:
   PageCopier(Vma& child, Vma& parent)
-      : child_(child),
-        parent_(parent),
-        format_(parent.mm->tables.format()),
-        has_copies_(may_have_pinned(parent)) {}
+      : child_(*child.mm),
+        format_(child_.tables.format()),
+        private_(!parent.has(VmFlags::kShared)),
+        has_copies_(may_have_pinned(parent)),
+        dropped_(raw(Prot::kAccessed) | (private_ ? raw(Prot::kNone) : raw(Prot::kDirty))),
+        pages_(child_.parts.map) {}
 
   // Entries of one table: the child's table is there, and no entry in it.
-  void copy(const TableRun& from, const EntrySlot& to) {
-    const TableGuard guard(child_.mm->parts.map.at(to.page));
+  template <class Word>
+  void copy(const TableRun<Word>& from, const EntrySlot& slot) {
+    const TableRun<Word> to = run_at<Word>(slot, from.start, from.count);
+    const TableGuard guard(child_.parts.map.at(slot.page));
+    MappingCounts counts(child_);
     std::int32_t made = 0;
     for (unsigned i = 0; i < from.count; ++i) {
-      const EntrySlot slot = nth(from, i);
-      const Entry entry = load_entry(format_, slot);
+      Entry entry = from.load(i);
       if (!entry.present()) continue;
-      EntrySlot target = to;
-      target.index += i;
-      if (has_copies_ && !load_entry(format_, target).empty()) continue;
-      share(entry);
-      exchange_entry(format_, target, shared_entry(format_, parent_, slot, entry));
+      if (has_copies_ && !to.load(i).empty()) continue;
+      share(entry, counts);
+      if (private_ && (entry.raw() & raw(Prot::kWrite)) != 0) {
+        entry = Entry{entry.raw() & ~std::uint64_t{raw(Prot::kWrite)}};
+        from.exchange(i, entry);
+      }
+      // The child has not used it yet, and has written nothing that others should hear of.
+      to.fill(i, Entry{entry.raw() & ~dropped_});
       ++made;
     }
-    child_.mm->tables.frames().count_entries(to.page, made);
-    child_.mm->count_rss(Rss::kAnon, anonymous_);
-    child_.mm->count_rss(Rss::kFile, file_);
-    child_.mm->count_rss(Rss::kShmem, shmem_);
-    anonymous_ = file_ = shmem_ = 0;
+    child_.tables.frames().count_entries(slot.page, made);
   }
 
  private:
-  void share(Entry entry) {
-    const Pfn frame = format_.frame_of(PageLevel::kPte, entry);
-    if (frame == child_.mm->parts.zero_page) return;
-    Page& page = *child_.mm->parts.map.page_of(frame);
-    if (is_anonymous(page)) {
-      if (has_flag(page, PageFlag::kAnonExclusive)) clear_flag(page, PageFlag::kAnonExclusive);
-      ++anonymous_;
-    } else {
-      ++(has_flag(page, PageFlag::kSwapBacked) ? shmem_ : file_);
-    }
-    share_mapping(page);
+  void share(Entry entry, MappingCounts& counts) {
+    const Pfn frame = frame_of(format_, entry);
+    if (frame == child_.parts.zero_page) return;
+    Page& page = pages_.page_of(frame);
+    if (page.word_racy().has(PageFlag::kAnonExclusive)) clear_flag(page, PageFlag::kAnonExclusive);
+    counts.share(page);
   }
 
-  Vma& child_;
-  Vma& parent_;
+  Mm& child_;
   const PagingFormat& format_;
-  const bool has_copies_;  // the child has entries already: copies of pinned pages
-  std::int64_t anonymous_ = 0, file_ = 0, shmem_ = 0;
+  const bool private_;
+  const bool has_copies_;        // the child has entries already: copies of pinned pages
+  const std::uint64_t dropped_;  // bits that a child's entries do not get
+  PageFinder pages_;
 };
 
 // Tables of the parent that map something, since what is only reached through a fault need not be
@@ -90,7 +78,7 @@ Result<void> copy_pages(Vma& child, Vma& parent) {
     if (there.level == PageLevel::kPte) {
       QUIRE_TRY_ASSIGN(slot, child.mm->tables.make_slot(at, PageLevel::kPte));
       for_each_run(*parent.mm, {at, next},
-                   [&](const TableRun& run) { copier.copy(run, slot); });
+                   [&](const auto& run) { copier.copy(run, slot); });
     }
     at = next;
   }

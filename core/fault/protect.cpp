@@ -19,20 +19,20 @@ void protect(Vma& vma, VirtRange range) {
   Mm& mm = *vma.mm;
   const PagingFormat& format = mm.tables.format();
   constexpr Prot kKept = Prot::kDirty | Prot::kAccessed;
+  PageFinder pages(mm.parts.map);
   VirtRange changed{range.end, range.start};
-  for_each_run(mm, range, [&](const TableRun& run) {
+  for_each_run(mm, range, [&](const auto& run) {
     for (unsigned i = 0; i < run.count; ++i) {
-      const EntrySlot slot = nth(run, i);
-      const Entry entry = load_entry(format, slot);
+      const Entry entry = run.load(i);
       if (!entry.present()) continue;
-      const Pfn frame = format.frame_of(PageLevel::kPte, entry);
-      const Page* const page = frame == mm.parts.zero_page ? nullptr : mm.parts.map.page_of(frame);
+      const Pfn frame = frame_of(format, entry);
+      const Page* const page = frame == mm.parts.zero_page ? nullptr : &pages.page_of(frame);
       Prot prot = (vma.prot & ~(kKept | Prot::kWrite)) | (format.prot_of(entry) & kKept);
       if (stays_writable(vma, page, entry)) prot = prot | Prot::kWrite;
       const Entry now = format.leaf_entry(PageLevel::kPte, frame, prot);
       if (now == entry) continue;
-      exchange_entry(format, slot, now);
-      const VirtAddr at = address_of(run, i);
+      run.exchange(i, now);
+      const VirtAddr at = run.address_of(i);
       changed = {min_of(changed.start, at), max_of(changed.end, at + kPageSize)};
     }
   });

@@ -23,47 +23,51 @@ std::int64_t length_of(const Page& page) {
 
 void Lru::put(Page& page) {
   if (!drop_reference(page)) return;
-  unlist(page);
-  free_dead(page);
+  NodeLists& node = lists_of(page);
+  {
+    const SpinGuard guard(node.lock);
+    Growth growth;
+    retire_locked(node, page, growth);
+    count(page.word_racy(), growth);
+  }
+  page.next = raw(PageIndex::kNone);
+  free_dead(parts_.map.index_of(page));
 }
 
 // The last of those that die is freed first, as Linux does it.
 void Lru::put_all(std::span<const PageIndex> pages) {
   const PageArray map = parts_.map.array();
-  PageList dead;
-  for (std::size_t i = 0; i < pages.size();) {
-    Page& first = map.at(pages[i]);
-    if (!drop_reference(first)) {
-      ++i;
-      continue;
-    }
+  PageIndex dead = PageIndex::kNone;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    if (!drop_reference(map.at(pages.data()[i]))) continue;
+    const PageWord first = map.at(pages.data()[i]).word_racy();
     NodeLists& node = lists_of(first);
+    Growth growth;
     const SpinGuard guard(node.lock);
-    // The lock is kept for those of the same node that follow and die too.
-    for (;;) {
-      Page& page = map.at(pages[i]);
-      if (test_and_clear(page, PageFlag::kLru)) unlink_locked(node, page);
-      dead.push_front(map, pages[i]);
-      do ++i;
-      while (i < pages.size() && &lists_of(map.at(pages[i])) == &node &&
-             !drop_reference(map.at(pages[i])));
-      if (i == pages.size() || &lists_of(map.at(pages[i])) != &node) break;
+    // The lock is kept for those of the same zone that follow and die too.
+    for (bool dies = true;;) {
+      Page& page = map.at(pages.data()[i]);
+      if (dies) {
+        retire_locked(node, page, growth);
+        page.next = raw(dead);
+        dead = pages.data()[i];
+      }
+      if (i + 1 == pages.size()) break;
+      Page& next = map.at(pages.data()[i + 1]);
+      if (next.word_racy().zone() != first.zone()) break;
+      dies = drop_reference(next);
+      ++i;
     }
+    count(first, growth);
   }
-  while (!dead.empty()) free_dead(map.at(dead.pop_front(map)));
+  free_dead(dead);
 }
 
-// Nobody has a reference, so that nobody moves it.
-void Lru::unlist(Page& page) {
-  if (!has_flag(page, PageFlag::kLru)) return;
-  NodeLists& node = lists_of(page);
-  const SpinGuard guard(node.lock);
-  clear_flag(page, PageFlag::kLru);
-  unlink_locked(node, page);
-}
-
-void Lru::free_dead(Page& page) {
+// Takes a page off its list and makes it as free pages are. Nobody has a reference, so that nobody
+// moves it.
+void Lru::retire_locked(NodeLists& node, Page& page, Growth& growth) {
   const PageWord word = page.word_racy();
+  if (word.has(PageFlag::kLru)) unlink_locked(node, page, growth);
   if (word.has(PageFlag::kMlocked)) {
     count_mlocked(page, -length_of(page));
     count_here(VmEvent::kUnevictablePgsCleared, length_of(page));
@@ -73,8 +77,31 @@ void Lru::free_dead(Page& page) {
     clean.set(static_cast<PageFlag>(kept & ~(kept - 1)));
   page.set_word(clean);
   if (is_anonymous(page)) clear_home(page);
-  page.refcount = 1;
-  parts_.pages.free(page, word.order());
+}
+
+// Frees pages that are linked by Page::next.
+void Lru::free_dead(PageIndex first) {
+  const PageArray map = parts_.map.array();
+  std::array<Page*, 32> single;
+  std::size_t singles = 0;
+  const auto free_singles = [&] {
+    parts_.pages.free_pages({single.data(), singles});
+    singles = 0;
+  };
+  while (first != PageIndex::kNone) {
+    Page& page = map.at(first);
+    first = PageIndex{page.next};
+    page.refcount = 1;  // the allocator's to drop
+    const Order order = page.word_racy().order();
+    if (order == Order{0}) [[likely]] {
+      single.data()[singles++] = &page;
+      if (singles == single.size()) free_singles();
+      continue;
+    }
+    free_singles();
+    parts_.pages.free(page, order);
+  }
+  free_singles();
 }
 
 void Lru::count_mlocked(const Page& page, std::int64_t pages) const {
@@ -94,8 +121,7 @@ void Lru::mlock(Page& page) {
     ++mlock_count(page);
     return;
   }
-  unlink_locked(node, page);
-  enter_locked(node, page);
+  reenter_locked(node, page);
 }
 
 void Lru::munlock(Page& page) {
@@ -120,8 +146,7 @@ void Lru::munlock_locked(NodeLists& node, Page& page) {
                length_of(page));
   }
   if (!listed || !has_flag(page, PageFlag::kUnevictable)) return;
-  unlink_locked(node, page);
-  enter_locked(node, page);
+  reenter_locked(node, page);
 }
 
 }  // namespace quire

@@ -9,8 +9,8 @@ static_assert(index_of(NodeItem::kNrUnevictable) - index_of(NodeItem::kNrInactiv
 static_assert(index_of(ZoneItem::kNrZoneUnevictable) - index_of(ZoneItem::kNrZoneInactiveAnon) ==
               index_of(LruList::kUnevictable));
 
-std::int64_t length_of(const Page& page) {
-  return static_cast<std::int64_t>(page.word_racy().order().pages().raw());
+std::int64_t length_of(PageWord word) {
+  return static_cast<std::int64_t>(word.order().pages().raw());
 }
 
 void count_here(VmEvent event, std::int64_t pages) {
@@ -132,37 +132,53 @@ void Lru::drain_all() {
 }
 
 void Lru::make_all(std::span<const PageIndex> pages, Move move) {
+  const PageArray map = parts_.map.array();
   for (std::size_t i = 0; i < pages.size();) {
-    NodeLists& node = lists_of(parts_.map.at(pages[i]));
+    const PageWord first = map.at(pages.data()[i]).word_racy();
+    NodeLists& node = lists_of(first);
+    Growth growth;
     const SpinGuard guard(node.lock);
-    for (; i < pages.size() && &lists_of(parts_.map.at(pages[i])) == &node; ++i)
-      make_locked(node, parts_.map.at(pages[i]), move);
+    do {
+      make_locked(node, map.at(pages.data()[i]), move, growth);
+    } while (++i < pages.size() &&
+             map.at(pages.data()[i]).word_racy().zone() == first.zone());
+    count(first, growth);
   }
   put_all(pages);
 }
 
-void Lru::make_locked(NodeLists& node, Page& page, Move move) {
+void Lru::make_locked(NodeLists& node, Page& page, Move move, Growth& growth) {
   if (move == Move::kAdd)
-    enter_locked(node, page);
+    enter_locked(node, page, growth);
   else if (has_flag(page, PageFlag::kLru) && !has_flag(page, PageFlag::kUnevictable))
-    move_locked(node, page, move);
+    move_locked(node, page, move, growth);
 }
 
-void Lru::enter_locked(NodeLists& node, Page& page) {
-  const bool was_unevictable = test_and_clear(page, PageFlag::kUnevictable);
-  if (has_flag(page, PageFlag::kMlocked)) {
+void Lru::enter_locked(NodeLists& node, Page& page, Growth& growth) {
+  const PageWord word = page.word_racy();
+  if (word.has(PageFlag::kMlocked)) {
     clear_flag(page, PageFlag::kActive);
     set_flag(page, PageFlag::kUnevictable);
-    if (!was_unevictable) count_here(VmEvent::kUnevictablePgsCulled, length_of(page));
-  } else if (was_unevictable) {
-    count_here(VmEvent::kUnevictablePgsRescued, length_of(page));
+    if (!word.has(PageFlag::kUnevictable))
+      count_here(VmEvent::kUnevictablePgsCulled, length_of(word));
+  } else if (word.has(PageFlag::kUnevictable)) {
+    clear_flag(page, PageFlag::kUnevictable);
+    count_here(VmEvent::kUnevictablePgsRescued, length_of(word));
   }
   set_flag(page, PageFlag::kLru);
-  link_locked(node, page);
+  link_locked(node, page, growth);
+}
+
+// To the list that it belongs to now.
+void Lru::reenter_locked(NodeLists& node, Page& page) {
+  Growth growth;
+  unlink_locked(node, page, growth);
+  enter_locked(node, page, growth);
+  count(page.word_racy(), growth);
 }
 
 // `page` is on a linked list of `node`.
-void Lru::move_locked(NodeLists& node, Page& page, Move move) {
+void Lru::move_locked(NodeLists& node, Page& page, Move move, Growth& growth) {
   const bool active = has_flag(page, PageFlag::kActive);
   if (move == Move::kActivate ? active : move == Move::kDeactivate && !active) return;
   if (move == Move::kLazyFree && !may_lazy_free(page)) return;
@@ -170,11 +186,11 @@ void Lru::move_locked(NodeLists& node, Page& page, Move move) {
   const bool busy = word.has(PageFlag::kDirty) || word.has(PageFlag::kWriteback);
   if (move == Move::kDeactivateFile && __atomic_load_n(&page.mapcount, __ATOMIC_RELAXED) != 0)
     return;
-  const std::int64_t length = length_of(page);
-  unlink_locked(node, page);
+  const std::int64_t length = length_of(word);
+  unlink_locked(node, page, growth);
   if (move == Move::kActivate) {
     set_flag(page, PageFlag::kActive);
-    link_locked(node, page);
+    link_locked(node, page, growth);
     count_here(VmEvent::kPgactivate, length);
     return;
   }
@@ -183,42 +199,50 @@ void Lru::move_locked(NodeLists& node, Page& page, Move move) {
   if (move != Move::kRotate) clear_flag(page, PageFlag::kReferenced);
   if (move == Move::kDeactivateFile && busy) set_flag(page, PageFlag::kReclaim);
   if (move == Move::kLazyFree) clear_flag(page, PageFlag::kSwapBacked);
-  link_locked(node, page, last ? End::kBack : End::kFront);
+  link_locked(node, page, growth, last ? End::kBack : End::kFront);
   if (last) count_here(VmEvent::kPgrotated, length);
   if (active && (move == Move::kDeactivate || move == Move::kDeactivateFile))
     count_here(VmEvent::kPgdeactivate, length);
   if (move == Move::kLazyFree) count_here(VmEvent::kPglazyfree, length);
 }
 
-void Lru::link_locked(NodeLists& node, Page& page, End end) {
-  const LruList list = lru_list_of(page.word_racy());
-  count(page, list, 1);
+void Lru::link_locked(NodeLists& node, Page& page, Growth& growth, End end) {
+  const PageWord word = page.word_racy();
+  const LruList list = lru_list_of(word);
+  growth.pages.data()[index_of(list)] += length_of(word);
   if (list == LruList::kUnevictable) {
-    mlock_count(page) = has_flag(page, PageFlag::kMlocked) ? 1 : 0;
+    mlock_count(page) = word.has(PageFlag::kMlocked) ? 1 : 0;
     return;
   }
+  const PageArray map = parts_.map.array();
   PageList& pages = node.lists.data()[index_of(list)];
   if (end == End::kFront)
-    pages.push_front(parts_.map.array(), parts_.map.index_of(page));
+    pages.push_front(map, page, map.index_of(page));
   else
-    pages.push_back(parts_.map.array(), parts_.map.index_of(page));
+    pages.push_back(map, map.index_of(page));
 }
 
-void Lru::unlink_locked(NodeLists& node, Page& page) {
-  const LruList list = lru_list_of(page.word_racy());
-  count(page, list, -1);
+void Lru::unlink_locked(NodeLists& node, Page& page, Growth& growth) {
+  const PageWord word = page.word_racy();
+  const LruList list = lru_list_of(word);
+  growth.pages.data()[index_of(list)] -= length_of(word);
+  const PageArray map = parts_.map.array();
   if (list != LruList::kUnevictable)
-    node.lists.data()[index_of(list)].remove(parts_.map.array(), parts_.map.index_of(page));
+    node.lists.data()[index_of(list)].remove(map, map.index_of(page));
 }
 
-void Lru::count(const Page& page, LruList list, std::int64_t sign) const {
+void Lru::count(PageWord word, const Growth& growth) const {
   std::byte* const area = Arch::current()->percpu;
-  Zone& zone = parts_.nodes.zone_of(page.word_racy());
-  const std::int64_t pages = sign * length_of(page);
-  const auto node_item = index_of(NodeItem::kNrInactiveAnon) + index_of(list);
-  const auto zone_item = index_of(ZoneItem::kNrZoneInactiveAnon) + index_of(list);
-  mod_node_state(area, parts_.nodes.node(zone.node), static_cast<NodeItem>(node_item), pages);
-  mod_zone_state(area, zone, static_cast<ZoneItem>(zone_item), pages);
+  Zone& zone = parts_.nodes.zone_of(word);
+  Node& node = parts_.nodes.node(zone.node);
+  for (unsigned list = 0; list < growth.pages.size(); ++list) {
+    const std::int64_t pages = growth.pages.data()[list];
+    if (pages == 0) continue;
+    const auto node_item = index_of(NodeItem::kNrInactiveAnon) + list;
+    const auto zone_item = index_of(ZoneItem::kNrZoneInactiveAnon) + list;
+    mod_node_state(area, node, static_cast<NodeItem>(node_item), pages);
+    mod_zone_state(area, zone, static_cast<ZoneItem>(zone_item), pages);
+  }
 }
 
 bool Lru::isolate(Page& page) {
@@ -226,7 +250,9 @@ bool Lru::isolate(Page& page) {
   const SpinGuard guard(node.lock);
   if (!test_and_clear(page, PageFlag::kLru)) return false;
   get_page(page);
-  unlink_locked(node, page);
+  Growth growth;
+  unlink_locked(node, page, growth);
+  count(page.word_racy(), growth);
   return true;
 }
 

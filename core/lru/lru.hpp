@@ -138,26 +138,37 @@ class Lru final : public PageRelease {
     std::array<PageList, kLinkedLruLists> lists QUIRE_GUARDED_BY(lock);
   };
 
-  [[nodiscard]] Cpu& here() const { return cpus_[index_of(Arch::current()->cpu)]; }
-  [[nodiscard]] NodeLists& lists_of(const Page& page) const {
-    return nodes_[index_of(parts_.nodes.zone_of(page.word_racy()).node)];
+  // How much longer the lists became on behalf of pages of one zone: counted together.
+  struct Growth {
+    std::array<std::int64_t, kLinkedLruLists + 1> pages{};
+  };
+
+  [[nodiscard]] Cpu& here() const { return cpus_.data()[index_of(Arch::current()->cpu)]; }
+  [[nodiscard]] NodeLists& lists_of(PageWord word) const {
+    return nodes_.data()[index_of(parts_.nodes.zone_of(word).node)];
   }
+  [[nodiscard]] NodeLists& lists_of(const Page& page) const { return lists_of(page.word_racy()); }
   void queue(Page& page, Move move);
   void drain(Cpu& cpu) QUIRE_REQUIRES(cpu.lock);
   void make_all(std::span<const PageIndex> pages, Move move);
-  void make_locked(NodeLists& node, Page& page, Move move) QUIRE_REQUIRES(node.lock);
-  void move_locked(NodeLists& node, Page& page, Move move) QUIRE_REQUIRES(node.lock);
-  void enter_locked(NodeLists& node, Page& page) QUIRE_REQUIRES(node.lock);
+  void make_locked(NodeLists& node, Page& page, Move move, Growth& growth)
+      QUIRE_REQUIRES(node.lock);
+  void move_locked(NodeLists& node, Page& page, Move move, Growth& growth)
+      QUIRE_REQUIRES(node.lock);
+  void enter_locked(NodeLists& node, Page& page, Growth& growth) QUIRE_REQUIRES(node.lock);
+  void reenter_locked(NodeLists& node, Page& page) QUIRE_REQUIRES(node.lock);
   enum class End : bool { kFront, kBack };
-  void link_locked(NodeLists& node, Page& page, End end = End::kFront) QUIRE_REQUIRES(node.lock);
-  void unlink_locked(NodeLists& node, Page& page) QUIRE_REQUIRES(node.lock);
+  void link_locked(NodeLists& node, Page& page, Growth& growth, End end = End::kFront)
+      QUIRE_REQUIRES(node.lock);
+  void unlink_locked(NodeLists& node, Page& page, Growth& growth) QUIRE_REQUIRES(node.lock);
+  void retire_locked(NodeLists& node, Page& page, Growth& growth) QUIRE_REQUIRES(node.lock);
   // A page on the unevictable list, which links nothing: how often it is known to be locked.
   [[nodiscard]] static std::uint32_t& mlock_count(Page& page) { return page.prev; }
-  void count(const Page& page, LruList list, std::int64_t sign) const;
+  // Counts what pages of the zone that `word` names have done.
+  void count(PageWord word, const Growth& growth) const;
   void munlock_locked(NodeLists& node, Page& page) QUIRE_REQUIRES(node.lock);
   void activate_waiting(Page& page);
-  void unlist(Page& page);
-  void free_dead(Page& page);
+  void free_dead(PageIndex first);
   void count_mlocked(const Page& page, std::int64_t pages) const;
 
   const Parts parts_;

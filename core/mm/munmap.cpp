@@ -22,15 +22,15 @@ Result<Vma*> cut_out(const Caller& caller, VirtRange range) {
   return first;
 }
 
-// Tables between the neighbours of what is gone, as far as they are below the same top entries.
-void free_tables(Mm& mm, VirtRange gone, VirtRange between) {
-  const PagingFormat& format = mm.tables.format();
-  const Bytes table = format.at(PageLevel::kPmd).size();
-  const bool one_table = gone.start.align_down(table) == (gone.end - kPageSize).align_down(table);
-  if (one_table && mm.tables.find_slot(gone.start).level != PageLevel::kPte) return;
-  const Bytes top = format.at(format.root()).size();
-  mm.tables.free_empty_tables({max_of(between.start, gone.start.align_down(top)),
-                               min_of(between.end, gone.end.align_up(top))});
+// Whether a table shows some of `range`, or one that a move has left empty should be freed: looked
+// up where it is no more than one.
+bool may_have_tables(const Mm& mm, VirtRange range) {
+  const PageTables& tables = mm.tables;
+  const Bytes span = tables.format().at(PageLevel::kPmd).size();
+  if (range.start.align_down(span) != (range.end - kPageSize).align_down(span)) return true;
+  const EntrySlot slot = tables.find_slot(range.start);
+  if (slot.level == PageLevel::kPte || !tables.load(slot).empty()) return true;
+  return slot.page != tables.root() && tables.frames().entries_in_use(slot.page) == 0;
 }
 
 void take_pages(Mm& mm, Vma& first, VirtAddr end) {
@@ -67,12 +67,14 @@ Result<void> unmap(const Caller& caller, VirtAddr start, Bytes length) {
   if (first == nullptr) return {};
   mm.note_peaks();
   const Vma* const before = first->previous;
-  take_pages(mm, *first, range.end);
+  const bool has_tables = may_have_tables(mm, range);
+  if (has_tables) take_pages(mm, *first, range.end);
   remove_all(caller, *first, range.end);
-  const Vma* const after = mm.vmas.find(range.end);
-  free_tables(mm, range,
-              {before != nullptr ? before->end() : VirtAddr{0},
-               after != nullptr ? after->start() : mm.parts.kernel.space().kernel_start()});
+  if (!has_tables) return {};
+  const Vma* const after = before != nullptr ? before->next : mm.vmas.first();
+  mm.tables.free_empty_tables(
+      range, {before != nullptr ? before->end() : VirtAddr{0},
+              after != nullptr ? after->start() : mm.parts.kernel.space().kernel_start()});
   return {};
 }
 

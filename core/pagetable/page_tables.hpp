@@ -22,32 +22,13 @@
 #include "base/base.hpp"
 #include "memmap/memmap.hpp"
 #include "pagetable/entry_access.hpp"
+#include "pagetable/flush_sink.hpp"
 #include "pagetable/format.hpp"
 #include "pagetable/recent_tables.hpp"
 #include "pagetable/table_frames.hpp"
 #include "pagetable/table_reader.hpp"
 
 namespace quire {
-
-class PageTables;
-
-// What CPUs may keep of tables (TLB and paging-structure caches) and must forget: called after the
-// entries have changed and before any frame that they named is used for something else.
-class FlushSink {
- public:
-  struct Gone {
-    const PageTables& tables;
-    VirtRange range;
-    PageLevel stride;  // the smallest page that was there
-    bool tables_too;   // tables of the range are about to be freed
-  };
-  virtual void flush(const Gone& gone) = 0;
-  // An entry of the root has come to be that maps `at`.
-  virtual void root_changed(const PageTables& tables, VirtAddr at) = 0;
-
- protected:
-  ~FlushSink() = default;
-};
 
 // How many pages of each size map what lies in `range`, which begins and ends where tables do.
 struct LeafCounts {
@@ -119,8 +100,14 @@ class PageTables {
   // The pages around `at` become one of `size`. kInvalid: they do not map aligned frames that
   // follow one another, all with the same rights.
   Result<void> collapse(VirtAddr at, PageLevel size);
-  // Frees tables that map nothing, of those that map addresses in `range` only.
-  void free_empty_tables(VirtRange range);
+  // Frees tables that map nothing, of those that map addresses in `range` only; or of those that
+  // map some of `gone`, which are the only ones to have lost something, and nothing outside of
+  // `between`.
+  void free_empty_tables(VirtRange range) { free_empty_tables(range, range); }
+  void free_empty_tables(VirtRange gone, VirtRange between);
+  // The table that maps the leaves of the span of a kPmd entry that `from` lies in becomes that of
+  // the span of `to`, which maps nothing; the caller owns both. False: not so here. No flush.
+  Result<bool> move_table(VirtAddr from, VirtAddr to);
 
   [[nodiscard]] std::optional<Translation> walk(VirtAddr at) const;
 
@@ -129,6 +116,12 @@ class PageTables {
   // The entry for `at`, as TableReader finds it.
   [[nodiscard]] EntrySlot find_slot(VirtAddr at, PageLevel down_to = PageLevel::kPte) const {
     return reader().find(root_, at, down_to);
+  }
+  // The entry for `at`, as find_slot(), for who owns the range (make_slot).
+  [[nodiscard]] EntrySlot own_slot(VirtAddr at) {
+    const PageIndex table = recent_.find(format().leaf_table_of(at));
+    return table == PageIndex::kNone ? find_and_note(at)
+                                     : reader().slot_in(table, PageLevel::kPte, at);
   }
   [[nodiscard]] Entry load(const EntrySlot& slot) const { return load_entry(format(), slot); }
   // Writes an entry and keeps the books; what stood there before. No flush.
@@ -145,12 +138,6 @@ class PageTables {
   }
   Result<Entry> make_table(const EntrySlot& slot, VirtAddr at);
   [[nodiscard]] PageLevel largest_at(VirtRange rest, const Mapping& mapping) const;
-  // The entry for `at`, as find_slot(), for who owns the range.
-  [[nodiscard]] EntrySlot own_slot(VirtAddr at) {
-    const PageIndex table = recent_.find(format().leaf_table_of(at));
-    return table == PageIndex::kNone ? find_and_note(at)
-                                     : reader().slot_in(table, PageLevel::kPte, at);
-  }
   EntrySlot find_and_note(VirtAddr at);
   template <class Step>
   Result<void> map_by(VirtRange range, Step step);
@@ -161,7 +148,8 @@ class PageTables {
   Result<void> split_one(VirtAddr at, const EntrySlot& slot, Entry leaf);
   [[nodiscard]] std::optional<Entry> collapsed(const EntrySlot& slot, Entry table) const;
   struct Pruning;
-  bool prune(PageIndex table, PageLevel level, Pruning& pruning);
+  struct Pruned;
+  bool prune(const Pruned& at, Pruning& pruning);
   void free_chain(PageIndex first);
   void free_below(PageIndex table, PageLevel level);
   void count_leaves(VirtAddr at, PageLevel level, std::int64_t change) const;

@@ -112,36 +112,44 @@ Result<void> PageTables::protect(VirtRange range, ProtChange change) {
 
 // What is freed hangs on a chain until no CPU can be walking through it.
 struct PageTables::Pruning {
-  VirtRange range;
-  VirtAddr start;  // of what the table at hand maps
+  VirtRange gone;
+  VirtRange between;
   PageIndex chain = PageIndex::kNone;
+  VirtRange freed{};  // what the tables of the chain mapped, and what lies between
 };
 
-// Frees what can be below `table`; whether it is empty then.
-bool PageTables::prune(PageIndex table, PageLevel level, Pruning& pruning) {
-  const LevelFormat& of = format().at(level);
-  const VirtAddr start = pruning.start;
-  EntrySlot slot{parts_.frames.content(table), 0, level, table};
-  const bool keep = level == format().root() && !parts_.user;
-  for (; slot.index < of.entries(); ++slot.index) {
-    VirtAddr at = start + of.size() * slot.index;
-    if (level == format().root() && !format().is_address(at))
-      at = VirtAddr{at.raw() | ~std::uint64_t{0} << format().address_bits};
-    const VirtAddr last = at + (of.size() - Bytes{1});
-    if (at >= pruning.range.end || last < pruning.range.start) continue;
+// A table, and where what it maps begins; of the root, where the gone range does.
+struct PageTables::Pruned {
+  PageIndex table;
+  PageLevel level;
+  VirtAddr start;
+};
+
+// Frees what can be below a table; whether it is empty then.
+bool PageTables::prune(const Pruned& at, Pruning& pruning) {
+  const LevelFormat& of = format().at(at.level);
+  const bool keep = at.level == format().root() && !parts_.user;
+  const VirtAddr end = pruning.gone.end;
+  EntrySlot slot{parts_.frames.content(at.table), of.index(at.start), at.level, at.table};
+  VirtAddr start = at.start.align_down(of.size());
+  for (; start < end && slot.index < of.entries(); ++slot.index, start += of.size()) {
     const Entry entry = load(slot);
-    if (!entry.is_table(level)) continue;
+    if (!entry.is_table(at.level)) continue;
+    const VirtAddr last = start + (of.size() - Bytes{1});
     const EntrySlot below_it = child(slot, entry, VirtAddr{0});
-    pruning.start = at;
-    const bool empty = below_it.level == PageLevel::kPte
-                           ? parts_.frames.entries_in_use(below_it.page) == 0
-                           : prune(below_it.page, below_it.level, pruning);
-    if (!empty || keep || at < pruning.range.start || last >= pruning.range.end) continue;
+    const bool empty =
+        below_it.level == PageLevel::kPte
+            ? parts_.frames.entries_in_use(below_it.page) == 0
+            : prune({below_it.page, below_it.level, max_of(start, pruning.gone.start)}, pruning);
+    if (!empty || keep || start < pruning.between.start || last >= pruning.between.end) continue;
     store(slot, Entry{});
     parts_.frames.map().at(below_it.page).next = raw(pruning.chain);
+    const VirtAddr after = end_of(start, at.level, pruning.between);
+    if (pruning.chain == PageIndex::kNone) pruning.freed = {start, after};
+    pruning.freed = {min_of(start, pruning.freed.start), max_of(after, pruning.freed.end)};
     pruning.chain = below_it.page;
   }
-  return parts_.frames.entries_in_use(table) == 0;
+  return parts_.frames.entries_in_use(at.table) == 0;
 }
 
 void PageTables::free_chain(PageIndex first) {
@@ -174,13 +182,30 @@ void PageTables::destroy() {
   root_ = PageIndex::kNone;
 }
 
-void PageTables::free_empty_tables(VirtRange range) {
-  Pruning pruning{.range = range, .start = {}};
-  prune(root_, format().root(), pruning);
+void PageTables::free_empty_tables(VirtRange gone, VirtRange between) {
+  Pruning pruning{.gone = gone, .between = between};
+  prune({root_, format().root(), gone.start}, pruning);
   if (pruning.chain == PageIndex::kNone) return;
   recent_.forget();
-  parts_.flush.flush({*this, range, PageLevel::kPte, true});
+  parts_.flush.flush({*this, pruning.freed, PageLevel::kPte, true});
   free_chain(pruning.chain);
+}
+
+Result<bool> PageTables::move_table(VirtAddr from, VirtAddr to) {
+  const EntrySlot source = find_slot(from, PageLevel::kPmd);
+  const Entry table = load(source);
+  if (source.level != PageLevel::kPmd || !table.is_table(PageLevel::kPmd)) return false;
+  QUIRE_TRY_ASSIGN(target, make_slot(to, PageLevel::kPmd));
+  const Entry there = load(target);
+  if (there.is_table(PageLevel::kPmd)) {
+    if (parts_.frames.entries_in_use(child(target, there, to).page) != 0) return false;
+  } else if (!there.empty()) {
+    return false;
+  }
+  recent_.forget();
+  store(source, there);
+  store(target, table);
+  return true;
 }
 
 }  // namespace quire

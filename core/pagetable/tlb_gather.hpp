@@ -31,11 +31,20 @@ class TlbGather {
 
   // The entry that mapped 2^shift bytes at `at` is cleared.
   void cleared(VirtAddr at, unsigned shift = kPageShift);
+  // Entries of this size are cleared, of which these are the first and the last.
+  void cleared(VirtRange entries, unsigned shift = kPageShift);
   // Drops a reference to `page` after the flush.
-  void free_later(Page& page);
+  void free_later(Page& page) {
+    if (room_ == 0) [[unlikely]] make_room();
+    *next_++ = pages_.map().index_of(page);
+    --room_;
+  }
   // How many pages free_later() takes now without asking for memory or flushing: at least one. For
   // whoever holds a table's lock then, called before it is taken.
-  std::uint32_t make_room();
+  std::uint32_t make_room() {
+    if (room_ == 0) [[unlikely]] find_room();
+    return room_;
+  }
   // Flushes what was cleared and releases what waits for it; more may follow.
   void finish();
 
@@ -43,19 +52,19 @@ class TlbGather {
   static constexpr unsigned kMost = 10'000;
 
  private:
+  static constexpr std::uint32_t kFirst = 8;
   // What waits, in a frame of its own.
   struct Batch {
     Batch* next = nullptr;
-    std::uint32_t count = 0;
+    std::uint32_t count = 0;  // once another has come
     static constexpr std::uint32_t kPages = (kPageSize.raw() - 16) / sizeof(PageIndex);
     std::array<PageIndex, kPages> pages;
   };
   static_assert(sizeof(Batch) <= kPageSize.raw());
 
-  [[nodiscard]] std::uint32_t room() const;
-  bool remember(PageIndex page);
+  void find_room();
   bool add_batch();
-  void free_waiting();
+  void release_waiting();
 
   Tlb& tlb_;
   TlbMm& mm_;
@@ -63,10 +72,12 @@ class TlbGather {
   PageRelease& release_;
   VirtRange range_{};
   std::uint8_t stride_shift_ = 0;  // of the smallest entry; 0: nothing was cleared
-  std::uint32_t waiting_ = 0;
-  std::uint32_t first_count_ = 0;
-  std::array<PageIndex, 8> first_;
-  Batch* batches_ = nullptr;       // the newest first
+  std::array<PageIndex, kFirst> first_;
+  // Where the next page goes, and how many can go there.
+  std::uint32_t room_ = kFirst;
+  std::uint32_t given_ = kFirst;  // room that there has been since the last flush
+  PageIndex* next_ = first_.data();
+  Batch* batches_ = nullptr;      // the newest first
 };
 
 }  // namespace quire

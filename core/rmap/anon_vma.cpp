@@ -56,8 +56,7 @@ void AnonVmas::link(AnonVmaChain& chain, Vma& vma, AnonVma& anon_vma) {
   ++anon_vma.references;
 }
 
-Result<void> AnonVmas::prepare(Vma& vma) {
-  if (__atomic_load_n(&vma.anon_vma, __ATOMIC_ACQUIRE) != nullptr) return {};
+Result<void> AnonVmas::prepare_first(Vma& vma) {
   QUIRE_TRY_ASSIGN(chain, new_chain());
   AnonVma* lent = lent_by(vma, vma.next);
   if (lent == nullptr) lent = lent_by(vma, vma.previous);

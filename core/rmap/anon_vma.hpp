@@ -53,7 +53,10 @@ class AnonVmas {
 
   // Makes sure that `vma`, whose pages are to be made, has an AnonVma: a neighbour's, if the two
   // could be merged, else a new one. mmap_lock is held at least shared.
-  Result<void> prepare(Vma& vma);
+  Result<void> prepare(Vma& vma) {
+    if (__atomic_load_n(&vma.anon_vma, __ATOMIC_ACQUIRE) != nullptr) [[likely]] return {};
+    return prepare_first(vma);
+  }
   // Links `to` with all that `from` is linked with: `to` is the same pages (split, copy).
   Result<void> clone(Vma& to, const Vma& from);
   // `child` is what fork makes of `parent`.
@@ -66,6 +69,7 @@ class AnonVmas {
   void after_change(Vma& vma);
 
  private:
+  Result<void> prepare_first(Vma& vma);
   Result<AnonVmaChain*> new_chain();
   Result<AnonVma*> new_anon_vma(AnonVma* parent);
   static void link(AnonVmaChain& chain, Vma& vma, AnonVma& anon_vma);

@@ -3,20 +3,18 @@
 namespace quire {
 namespace {
 
+Node& node_of(const Mm& mm, PageWord word) {
+  return mm.parts.nodes.node(mm.parts.nodes.zone_of(word).node);
+}
+
 void count_mapped(const Page& page, const Mm& mm, std::int64_t change) {
-  Node& node = mm.parts.nodes.node(mm.parts.nodes.zone_of(page.word_racy()).node);
   const NodeItem item = is_anonymous(page) ? NodeItem::kNrAnonPages : NodeItem::kNrMapped;
-  mod_node_state(Arch::current()->percpu, node, item, change);
+  mod_node_state(Arch::current()->percpu, node_of(mm, page.word_racy()), item, change);
 }
 
 void set_anon_home(Page& page, const AnonVma& anon_vma, std::uint64_t offset) {
   const auto home = reinterpret_cast<std::uintptr_t>(&anon_vma) | kAnonHome;
   set_home(page, reinterpret_cast<const void*>(home), offset);
-}
-
-Rss kind_of(const Page& page) {
-  if (is_anonymous(page)) return Rss::kAnon;
-  return page.word_racy().has(PageFlag::kSwapBacked) ? Rss::kShmem : Rss::kFile;
 }
 
 }  // namespace
@@ -37,18 +35,31 @@ void move_to(Page& page, const Vma& vma) {
   set_anon_home(page, *vma.anon_vma, offset_of(page));
 }
 
-void share_mapping(Page& page) {
-  __atomic_fetch_add(&page.references, (std::uint64_t{1} << 32) + 1, __ATOMIC_RELAXED);
-}
-
 void add_file_mapping(Page& page, Vma& vma) {
   if (__atomic_fetch_add(&page.mapcount, 1, __ATOMIC_RELAXED) == 0) count_mapped(page, *vma.mm, 1);
-  vma.mm->count_rss(kind_of(page), 1);
+  vma.mm->count_rss(rss_kind_of(page), 1);
 }
 
 void remove_mapping(Page& page, Vma& vma) {
   if (__atomic_fetch_sub(&page.mapcount, 1, __ATOMIC_RELAXED) == 1) count_mapped(page, *vma.mm, -1);
-  vma.mm->count_rss(kind_of(page), -1);
+  vma.mm->count_rss(rss_kind_of(page), -1);
+}
+
+MappingCounts::~MappingCounts() {
+  count_gone(gone_from_);
+  for (unsigned kind = 0; kind < kRssKinds; ++kind)
+    if (resident_.data()[kind] != 0) mm_.count_rss(static_cast<Rss>(kind), resident_.data()[kind]);
+}
+
+// What follows is of the zone that `next` names.
+void MappingCounts::count_gone(PageWord next) {
+  constexpr std::array<NodeItem, 2> kItems{NodeItem::kNrAnonPages, NodeItem::kNrMapped};
+  for (unsigned i = 0; i < kItems.size(); ++i)
+    if (gone_.data()[i] != 0)
+      mod_node_state(Arch::current()->percpu, node_of(mm_, gone_from_), kItems.data()[i],
+                     -gone_.data()[i]);
+  gone_ = {};
+  gone_from_ = next;
 }
 
 }  // namespace quire

@@ -1,6 +1,9 @@
 // One byte's way: a process maps memory, writes, forks, and each of the two reads what it wrote.
 #include <gmock/gmock.h>
 
+#include <utility>
+#include <vector>
+
 #include "tests/process/process_machine.hpp"
 
 namespace quire::testing {
@@ -59,6 +62,84 @@ TEST(Process, APageThatNobodySharesAnyMoreIsNotCopied) {
   test.exit(test.fork(parent));
   test.write(parent, at, "KEPT");
   EXPECT_EQ(test.frame(parent, at), frame);
+}
+
+TEST(Process, AChildsEntriesAreOldUntilItUsesThem) {
+  ProcessMachine test;
+  Process& parent = test.create("parent");
+  const VirtAddr at = test.map(parent, 1);
+  test.write(parent, at, "used");
+  Process& child = test.fork(parent);
+  const auto is_old = [&](const Process& process) {
+    return !any(process.mm->tables.walk(at)->prot & Prot::kAccessed);
+  };
+  EXPECT_FALSE(is_old(parent));
+  EXPECT_TRUE(is_old(child));
+  EXPECT_EQ(test.read(child, at, 4), "used");
+  EXPECT_FALSE(is_old(child));
+}
+
+TEST(Process, APageIsFoundInAllWhoMayMapIt) {
+  ProcessMachine test;
+  Process& parent = test.create("parent");
+  const VirtAddr at = test.map(parent, 3) + kPageSize;
+  test.write(parent, at, "shared");
+  Process& child = test.fork(parent);
+  using Places = std::vector<std::pair<const Mm*, VirtAddr>>;
+  const auto places_of = [&](const Process& process) {
+    const Page& page = *test.machine.map().page_of(process.mm->tables.walk(at)->frame);
+    Places places;
+    for_each_place(page, [&](const Vma& vma, VirtAddr place) {
+      places.emplace_back(vma.mm, place);
+      return true;
+    });
+    return places;
+  };
+  const Places both{{parent.mm, at}, {child.mm, at}};
+  EXPECT_THAT(places_of(parent), ::testing::UnorderedElementsAreArray(both));
+  EXPECT_THAT(places_of(child), ::testing::UnorderedElementsAreArray(both));
+  test.write(child, at, "child!");
+  EXPECT_EQ(places_of(child), (Places{{child.mm, at}})) << "its copy was made after the fork";
+  unsigned visits = 0;
+  for_each_place(*test.machine.map().page_of(test.frame(parent, at)), [&](const Vma&, VirtAddr) {
+    return ++visits == 0;
+  });
+  EXPECT_EQ(visits, 1U);
+}
+
+// Tables that nothing else lies in go to the new place as they are.
+TEST(Process, AMoveTakesWholeTablesAndLeavesTheNeighbours) {
+  ProcessMachine test;
+  Process& process = test.create("mover");
+  const auto map_at = [&](VirtAddr at, Bytes length, std::uint64_t rights) {
+    MmapRequest request{.address = at, .length = length, .prot = rights};
+    request.flags = map::kPrivate | map::kAnonymous | map::kFixed;
+    EXPECT_TRUE(do_mmap(test.floor->caller(process), request).has_value());
+  };
+  const VirtRange old{VirtAddr{0x10005000}, VirtAddr{0x10500000}};
+  const Bytes way = gib(1);
+  map_at(old.start, old.length(), prot::kRead | prot::kWrite);
+  map_at(old.end, kib(4), prot::kRead | prot::kWrite | prot::kExec);
+  test.write(process, old.start, "first");
+  test.write(process, old.start + mib(2), "whole");
+  test.write(process, old.end - kib(4), "last!");
+  test.write(process, old.end, "neighbour");
+  const auto table_of = [&](VirtAddr at) { return process.mm->tables.find_slot(at).page; };
+  const PageIndex first = table_of(old.start), whole = table_of(old.start + mib(2)),
+                  last = table_of(old.end);
+  MremapRequest request{.old_address = old.start, .new_address = old.start + way};
+  request.old_length = request.new_length = old.length();
+  request.flags = remap::kMayMove | remap::kFixed;
+  ASSERT_TRUE(do_mremap(test.floor->caller(process), request).has_value());
+  EXPECT_EQ(table_of(old.start + way), first);
+  EXPECT_EQ(table_of(old.start + mib(2) + way), whole);
+  EXPECT_EQ(table_of(old.end), last);
+  EXPECT_EQ(test.read(process, old.start + way, 5), "first");
+  EXPECT_EQ(test.read(process, old.start + mib(2) + way, 5), "whole");
+  EXPECT_EQ(test.read(process, old.end - kib(4) + way, 5), "last!");
+  EXPECT_EQ(test.read(process, old.end, 9), "neighbour");
+  EXPECT_EQ(test.try_touch(process, old.start, Access::kUserRead), FaultEnd::kNotMapped);
+  EXPECT_TRUE(audited(test.machine));
 }
 
 TEST(Process, AccessOutsideOfMappingsFails) {
