@@ -55,11 +55,7 @@ FaultEnd Faults::handle_in(Vma& vma, VirtAddr address, Access access) {
   if (!slot.has_value()) return FaultEnd::kNoMemory;
   const Place place{vma, address.align_down(kPageSize), *slot};
   const Entry entry = tables.load(*slot);
-  if (entry.empty() && vma.file != nullptr) {
-    const FaultEnd end = of_file(place, access);
-    if (end == FaultEnd::kMajor) count_event(Arch::current()->percpu, VmEvent::kPgmajfault, 1);
-    return end;
-  }
+  if (entry.empty() && vma.file != nullptr) return of_file(place, access);
   if (entry.empty()) return anonymous(place, access);
   const bool writable = any(tables.format().prot_of(entry) & Prot::kWrite);
   if (entry.present() && is_write(access) && !writable) return copy_on_write(place);

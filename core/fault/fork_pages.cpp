@@ -15,7 +15,9 @@ Entry shared_entry(const PagingFormat& format, const Vma& vma, const EntrySlot& 
     entry = Entry{entry.raw() & ~std::uint64_t{raw(Prot::kWrite)}};
     exchange_entry(format, parent, entry);
   }
-  return copies ? entry : Entry{entry.raw() & ~std::uint64_t{raw(Prot::kDirty)}};
+  // The child has not used it yet, and has written nothing that others should hear of.
+  const Prot dropped = copies ? Prot::kAccessed : Prot::kAccessed | Prot::kDirty;
+  return Entry{entry.raw() & ~std::uint64_t{raw(dropped)}};
 }
 
 class PageCopier {

@@ -105,6 +105,10 @@ class Mapping {
     const SpinGuard guard(lock);
     return pages_.load(index) != 0;
   }
+  [[nodiscard]] bool has(std::uint64_t index, CacheMark mark) QUIRE_EXCLUDES(lock) {
+    const SpinGuard guard(lock);
+    return pages_.has_mark(RadixTree::Index{index}, index_of(mark));
+  }
   [[nodiscard]] bool any_has(CacheMark mark) QUIRE_EXCLUDES(lock) {
     const SpinGuard guard(lock);
     return pages_.any_has(index_of(mark));
