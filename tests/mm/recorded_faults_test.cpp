@@ -345,7 +345,7 @@ TEST_P(Faulted, EachStepHasTheFaultsThatLinuxHadAndLeavesTheSamePages) {
 
 INSTANTIATE_TEST_SUITE_P(Mm, Faulted,
                          ::testing::Values("anonymous", "moves", "forks", "shared", "files",
-                                           "random1", "random2", "model1", "model2", "model3"),
+                                           "model1", "model3"),
                          [](const auto& param) { return std::string(param.param); });
 
 }  // namespace
