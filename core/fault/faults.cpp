@@ -50,9 +50,7 @@ FaultEnd Faults::handle_in(Vma& vma, VirtAddr address, Access access) {
   const Entry entry = tables.load(slot);
   if (entry.empty()) {
     if (vma.file == nullptr) return anonymous(place, access);
-    const FaultEnd end = of_file(place, access);
-    if (end == FaultEnd::kMajor) count_event(Arch::current()->percpu, VmEvent::kPgmajfault, 1);
-    return end;
+    return of_file(place, access);
   }
   const bool writable = (entry.raw() & raw(Prot::kWrite)) != 0;
   if (entry.present() && is_write(access) && !writable) return copy_on_write(place, entry);

@@ -14,8 +14,14 @@ FaultEnd end_of(Errno error) {
   return error == Errno::kNoMemory ? FaultEnd::kNoMemory : FaultEnd::kBeyondFile;
 }
 
-FaultEnd end_of(const PageCache::Faulted& faulted) {
-  return faulted.major ? FaultEnd::kMajor : FaultEnd::kMinor;
+// Who has something read waits without the mmap_lock and comes again: a second fault, and a major
+// one for the task, whether or not it was this page that had to be read.
+FaultEnd count_read(const PageCache::Faulted& faulted) {
+  std::byte* const counts = Arch::current()->percpu;
+  if (faulted.major) count_event(counts, VmEvent::kPgmajfault, 1);
+  if (!faulted.read) return FaultEnd::kMinor;
+  count_event(counts, VmEvent::kPgfault, 1);
+  return FaultEnd::kMajor;
 }
 
 // A page that a disk is behind tells its file of the first write: until then it is read-only.
@@ -50,17 +56,25 @@ FaultEnd Faults::of_file(const Place& place, Access access) {
 
 FaultEnd Faults::read_file(const Place& place) {
   Mm& mm = *place.vma.mm;
-  if (map_around(place)) return FaultEnd::kMinor;
-  const auto found = mm.parts.cache.fault_in(*place.vma.file, place.vma.index_of(place.at),
-                                             advice_of(place.vma));
-  if (!found.has_value()) return end_of(found.error());
-  Page& page = *found->page;
-  if (!map_if_empty(place.vma, place.slot, page, prot_for_reading(place.vma))) {
-    let_go(mm, page);
-    return FaultEnd::kMinor;
+  FaultEnd end = FaultEnd::kMinor;
+  while (!map_around(place)) {
+    const auto found = mm.parts.cache.fault_in(*place.vma.file, place.vma.index_of(place.at),
+                                               advice_of(place.vma));
+    if (!found.has_value()) return end_of(found.error());
+    if (found->read && end == FaultEnd::kMinor) {
+      // What came with it is mapped with it.
+      end = count_read(*found);
+      let_go(mm, *found->page);
+      continue;
+    }
+    Page& page = *found->page;
+    if (map_if_empty(place.vma, place.slot, page, prot_for_reading(place.vma)))
+      unlock_page(page);
+    else
+      let_go(mm, page);
+    return end;
   }
-  unlock_page(page);
-  return end_of(*found);
+  return end;
 }
 
 // Maps what is in memory of the sixteen pages around: true when the wanted one is among them.
@@ -83,9 +97,8 @@ bool Faults::map_around(const Place& place) {
     EntrySlot slot = place.slot;
     slot.index += static_cast<unsigned>(((at - table).raw() >> kPageShift) -
                                         ((place.at - table).raw() >> kPageShift));
-    // Only what the program itself touches has been accessed.
-    const Prot prot = prot_for_reading(place.vma);
-    if (!map_if_empty(place.vma, slot, *page, at == place.at ? prot : prot & ~Prot::kAccessed)) {
+    // All of them count as accessed, as they do on x86 (recorded: files.log).
+    if (!map_if_empty(place.vma, slot, *page, prot_for_reading(place.vma))) {
       let_go(mm, *page);
       continue;
     }
@@ -106,15 +119,16 @@ FaultEnd Faults::copy_file_page(const Place& place) {
     mm.parts.pages.free_page(*copy);
     return end_of(found.error());
   }
+  const FaultEnd end = count_read(*found);
   if (mm.parts.keep_content)
     Arch::copy_page(mm.parts.map.content_of(*copy), mm.parts.map.content_of(*found->page));
   let_go(mm, *found->page);
   const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
   const Entry entry = mm.tables.format().leaf_entry(PageLevel::kPte,
                                                     mm.parts.map.pfn_of(*copy), prot);
-  if (!map_new(place, *copy, Entry{}, entry)) return FaultEnd::kMinor;
+  if (!map_new(place, *copy, Entry{}, entry)) return end;
   list_new(place.vma, *copy);
-  return end_of(*found);
+  return end;
 }
 
 FaultEnd Faults::write_file(const Place& place) {
@@ -122,16 +136,17 @@ FaultEnd Faults::write_file(const Place& place) {
   const auto found = mm.parts.cache.fault_in(*place.vma.file, place.vma.index_of(place.at),
                                              advice_of(place.vma));
   if (!found.has_value()) return end_of(found.error());
+  const FaultEnd end = count_read(*found);
   Page& page = *found->page;
   const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
   if (!map_if_empty(place.vma, place.slot, page, prot)) {
     let_go(mm, page);
-    return FaultEnd::kMinor;
+    return end;
   }
   mm.parts.cache.set_dirty(page);
   unlock_page(page);
   mm.parts.cache.balance_dirty(place.vma.file->mapping());
-  return end_of(*found);
+  return end;
 }
 
 // The first write to a page of a shared mapping that is there to be read.

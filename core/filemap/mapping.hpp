@@ -141,6 +141,10 @@ class Mapping {
     const auto entry = pages_.next(index);
     return entry.has_value() ? entry->index : ~std::uint64_t{0};
   }
+  [[nodiscard]] bool has(std::uint64_t index, CacheMark mark) QUIRE_EXCLUDES(lock) {
+    const SpinGuard guard(lock);
+    return pages_.has_mark(RadixTree::Index{index}, index_of(mark));
+  }
   [[nodiscard]] bool any_has(CacheMark mark) QUIRE_EXCLUDES(lock) {
     const SpinGuard guard(lock);
     return pages_.any_has(index_of(mark));

@@ -120,9 +120,8 @@ Result<Page*> PageCache::find_or_add_locked(Mapping& mapping, std::uint64_t inde
     Page* const page = new_page(mapping.is_shmem() ? Gfp::kZero : Gfp::kNone);
     if (page == nullptr) return give_up(Errno::kNoMemory);
     set_flag(*page, PageFlag::kLocked);
-    // What is in no file but in memory alone is always newer than anything else.
-    if (mapping.is_shmem())
-      for (const PageFlag flag : {PageFlag::kUptodate, PageFlag::kDirty}) set_flag(*page, flag);
+    // Zeros, and clean until somebody writes others.
+    if (mapping.is_shmem()) set_flag(*page, PageFlag::kUptodate);
     const Result<void> added = add(mapping, *page, index, behind);
     if (added.has_value()) return page;
     forget(*page);

@@ -53,6 +53,11 @@ class PageCache {
   // any more; its pages go, dirty or not.
   void open(Mapping& mapping);
   void evict(Mapping& mapping);
+  template <class Visit>
+  void for_each_mapping(Visit visit) {
+    const SharedGuard guard(list_lock_);
+    for (Mapping* at = newest_; at != nullptr; at = at->older_) visit(*at);
+  }
 
   // Pages ---------------------------------------------------------------------------------------
   [[nodiscard]] Page* find(Mapping& mapping, std::uint64_t index) {
@@ -64,6 +69,7 @@ class PageCache {
   struct Faulted {
     Page* page;  // locked, uptodate and with a reference
     bool major;  // it was not in memory
+    bool read;   // it was not, or it bore the mark at which more is read ahead
   };
   // The page that a fault wants; counts nothing. `advice` is that of the VMA.
   Result<Faulted> fault_in(File& file, std::uint64_t index,
@@ -154,7 +160,8 @@ class PageCache {
 
   void read_ahead_missed(File& file, const Want& want);
   void read_ahead_marked(File& file, Page& page, const Want& want);
-  void read_ahead_for_fault(File& file, const FaultWant& want);
+  // Whether anything was to be read.
+  bool read_ahead_for_fault(File& file, const FaultWant& want);
   static bool continue_window(ReadAhead& ahead, std::uint64_t index);
   bool plan_window(File& file, const Want& want);
   bool plan_from_history(File& file, const Want& want);

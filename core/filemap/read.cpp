@@ -100,12 +100,13 @@ Result<Bytes> PageCache::read(File& file, const ReadRequest& request) {
 Result<PageCache::Faulted> PageCache::fault_in(File& file, std::uint64_t index, ReadAdvice advice) {
   Mapping& mapping = file.mapping();
   bool major = false;
+  bool began = false;
   for (;;) {
     if (index >= mapping.end()) return Errno::kFault;
     Page* page = find(mapping, index);
     if (!mapping.is_shmem()) {
       major |= page == nullptr;
-      read_ahead_for_fault(file, {page, index, advice});
+      began |= read_ahead_for_fault(file, {page, index, advice});
       if (page == nullptr) page = find(mapping, index);
     }
     if (page == nullptr) {
@@ -118,7 +119,7 @@ Result<PageCache::Faulted> PageCache::fault_in(File& file, std::uint64_t index, 
       return read.error();
     }
     if (!lock_in(mapping, *page)) continue;
-    if (index < mapping.end()) return Faulted{page, major};
+    if (index < mapping.end()) return Faulted{page, major, major || began};
     forget(*page);
   }
 }

@@ -136,24 +136,27 @@ void PageCache::read_pages(Mapping& mapping, const Want& want, std::uint64_t mar
   run.submit();
 }
 
-void PageCache::read_ahead_for_fault(File& file, const FaultWant& want) {
+bool PageCache::read_ahead_for_fault(File& file, const FaultWant& want) {
   ReadAhead& ahead = file.ahead;
-  if (want.advice == ReadAdvice::kRandom || ahead.most == 0) return;
+  if (want.advice == ReadAdvice::kRandom || ahead.most == 0) return false;
   if (want.page != nullptr) {
     if (ahead.mmap_miss > 0) --ahead.mmap_miss;
-    if (has_flag(*want.page, kReadAheadMark))
-      read_ahead_marked(file, *want.page, {want.index, ahead.most});
-    return;
+    if (!has_flag(*want.page, kReadAheadMark)) return false;
+    read_ahead_marked(file, *want.page, {want.index, ahead.most});
+    return true;
   }
-  if (want.advice == ReadAdvice::kSequential)
-    return read_ahead_missed(file, {want.index, ahead.most});
+  if (want.advice == ReadAdvice::kSequential) {
+    read_ahead_missed(file, {want.index, ahead.most});
+    return true;
+  }
   if (ahead.mmap_miss < kManyMisses * 10) ++ahead.mmap_miss;
-  if (ahead.mmap_miss > kManyMisses) return;
+  if (ahead.mmap_miss > kManyMisses) return true;
   // Around the fault, since it may go on either way.
   ahead.start = want.index - min_of<std::uint64_t>(want.index, ahead.most / 2);
   ahead.size = ahead.most;
   ahead.async_size = ahead.most / 4;
   read_pages(file.mapping(), {ahead.start, ahead.size}, mark_of(ahead));
+  return true;
 }
 
 void PageCache::advise(File& file, ReadAdvice advice, const Want& want) {

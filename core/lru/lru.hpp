@@ -102,14 +102,15 @@ class Lru final : public PageRelease {
   void drain_here();
   void drain_all();
 
-  // Calls visit(PageIndex) for each page of a linked list, the front first, under the lock.
+  // Calls visit(PageIndex) for each page of a linked list, the front first, under the lock, until
+  // it says false.
   template <class Visit>
   void for_each(NodeId node, LruList list, Visit visit) {
     NodeLists& lists = nodes_[index_of(node)];
     const SpinGuard guard(lists.lock);
     const PageIndex first = lists.lists.data()[index_of(list)].front();
     for (PageIndex at = first; at != PageIndex::kNone; at = PageIndex{parts_.map.at(at).next})
-      visit(at);
+      if (!visit(at)) return;
   }
 
  private:

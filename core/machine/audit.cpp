@@ -2,6 +2,7 @@
 #include "machine/audit.hpp"
 
 #include "machine/machine.hpp"
+#include "machine/process_audit.hpp"
 
 namespace quire {
 
@@ -12,6 +13,8 @@ Result<void> Machine::audit(TextSink& report) {
   QUIRE_TRY(Audit(parts, report).run());
   Text text(report);
   QUIRE_TRY(percpu_frames_->audit(text));
+  if (process_floor_.has_value())
+    QUIRE_TRY(ProcessAudit({map_, nodes_, *process_floor_}, text).check());
   return mmu_->audit(text);
 }
 

@@ -13,6 +13,7 @@
 //             name each populated zone once
 //   mmu       windows onto high memory are mapped as their books say; no CPU can use a stale
 //             translation (machine/mmu.hpp)
+//   processes machine/process_audit.hpp, once there are any
 //   per-CPU   pages of per-CPU memory beyond the first chunk have a frame of each CPU, and no
 //             others do (PercpuFrames::audit)
 //

@@ -95,7 +95,7 @@ class ProcessFloor {
   [[nodiscard]] Faults& faults() { return *faults_; }
   // Calls of `process` on its memory (mm/calls.hpp).
   [[nodiscard]] Caller caller(Process& process) {
-    return {*process.mm, *anon_vmas_, *faults_};
+    return {*process.mm, *anon_vmas_, *faults_, process.minor_faults};
   }
 
  private:

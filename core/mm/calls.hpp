@@ -20,11 +20,13 @@
 
 namespace quire {
 
-// Who calls: an address space, and the parts of its machine that calls need.
+// Who calls: an address space, the parts of its machine that calls need, and where the faults are
+// counted that a call has for its task.
 struct Caller {
   Mm& mm;
   AnonVmas& anon_vmas;
   Faults& faults;
+  std::uint64_t& minor_faults;
 };
 
 // mmap(2): where the mapping is.

@@ -9,6 +9,23 @@ bool is_there(const Mm& mm, VirtAddr at, Access access) {
   return !is_write(access) || any(there->prot & Prot::kWrite);
 }
 
+// Who has pages brought in has them in use, whether or not they were there.
+void mark_used(const Mm& mm, VirtAddr at) {
+  const EntrySlot slot = mm.tables.find_slot(at);
+  if (slot.level != PageLevel::kPte) return;
+  Page* page = nullptr;
+  {
+    const TableGuard guard(mm.parts.map.at(slot.page));
+    const Entry entry = mm.tables.load(slot);
+    const Pfn frame = mm.tables.format().frame_of(PageLevel::kPte, entry);
+    if (!entry.present() || frame == mm.parts.zero_page) return;
+    page = mm.parts.map.page_of(frame);
+    get_page(*page);
+  }
+  mm.parts.lru.mark_accessed(*page);
+  mm.parts.lru.put(*page);
+}
+
 }  // namespace
 
 Result<void> touch(const Caller& caller, Vma& vma, VirtRange range, Access access) {
@@ -16,11 +33,15 @@ Result<void> touch(const Caller& caller, Vma& vma, VirtRange range, Access acces
     while (!is_there(caller.mm, at, access)) {
       switch (caller.faults.handle_in(vma, at, access)) {
         case FaultEnd::kMinor:
-        case FaultEnd::kMajor: break;
+        case FaultEnd::kMajor:
+          // Who waits for a read here begins anew, as if it had never been tried.
+          ++caller.minor_faults;
+          break;
         case FaultEnd::kNoMemory: return Errno::kNoMemory;
         default: return Errno::kFault;
       }
     }
+    mark_used(caller.mm, at);
   }
   return {};
 }

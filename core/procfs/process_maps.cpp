@@ -17,7 +17,7 @@ constexpr FlagName kFlagNames[] = {
     {VmFlags::kMayExec, "me"},    {VmFlags::kMayShare, "ms"},   {VmFlags::kGrowsDown, "gd"},
     {VmFlags::kPfnMap, "pf"},     {VmFlags::kLocked, "lo"},     {VmFlags::kIo, "io"},
     {VmFlags::kSeqRead, "sr"},    {VmFlags::kRandRead, "rr"},   {VmFlags::kDontCopy, "dc"},
-    {VmFlags::kDontExpand, "de"}, {VmFlags::kLockOnFault, "lf"}, {VmFlags::kAccount, "ac"},
+    {VmFlags::kDontExpand, "de"}, {VmFlags::kLockOnFault, "??"}, {VmFlags::kAccount, "ac"},
     {VmFlags::kNoReserve, "nr"},  {VmFlags::kHugeTlb, "ht"},    {VmFlags::kSync, "sf"},
     {VmFlags::kWipeOnFork, "wf"}, {VmFlags::kDontDump, "dd"},   {VmFlags::kSoftDirty, "sd"},
     {VmFlags::kMixedMap, "mm"},   {VmFlags::kHugePage, "hg"},   {VmFlags::kNoHugePage, "nh"},

@@ -33,7 +33,10 @@ class LruMachine : public TestMachine {
 
   [[nodiscard]] std::vector<Page*> list(LruList which, NodeId node = NodeId{0}) {
     std::vector<Page*> pages;
-    lru.for_each(node, which, [&](PageIndex at) { pages.push_back(&machine.map().at(at)); });
+    lru.for_each(node, which, [&](PageIndex at) {
+      pages.push_back(&machine.map().at(at));
+      return true;
+    });
     return pages;
   }
   // As the node's counter and the zones' have it, which are the same.

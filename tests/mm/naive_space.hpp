@@ -3,14 +3,15 @@
 
 #include <map>
 #include <optional>
+#include <string>
 
 #include "mm/mm.hpp"
 
 namespace quire {
 
 struct NaivePage {
-  VmFlags flags{};  // but for what every page has
-  char value = 0;
+  VmFlags flags{};    // but for what every page has
+  std::string bytes;  // its content; none: zeros
   // Whether a page is there: surely, surely not, or the page of zeros may be.
   enum class There : std::uint8_t { kNo, kMaybe, kYes } there = There::kNo;
 };
@@ -32,7 +33,7 @@ class NaiveSpace {
   static NaivePage fresh(VmFlags flags) {
     if (any(flags & VmFlags::kWrite) && !any(flags & VmFlags::kNoReserve))
       flags |= VmFlags::kAccount;
-    return {.flags = flags};
+    return {.flags = flags, .bytes = {}};
   }
   void map(Span span, VmFlags flags) {
     for (std::uint64_t at = span.first; at < span.end(); ++at) pages[at] = fresh(flags);
@@ -97,7 +98,7 @@ class NaiveSpace {
     return over_holes(span, [](NaivePage& page) {
       if (any(page.flags & VmFlags::kLocked)) return false;
       page.there = There::kNo;
-      page.value = 0;
+      page.bytes.clear();
       return true;
     });
   }
@@ -122,23 +123,31 @@ class NaiveSpace {
     if (!keep) return {};
     old.flags &= ~VmFlags::kAnyLocked;
     old.there = There::kNo;
-    old.value = 0;
+    old.bytes.clear();
     return {};
   }
   Answer grow(std::uint64_t at) {
     if (!pages.contains(at)) return Errno::kFault;
     if (pages.contains(at + 1)) return Errno::kNoMemory;
-    pages[at + 1] = {.flags = pages.at(at).flags};
+    pages[at + 1] = {.flags = pages.at(at).flags, .bytes = {}};
     if (any(pages.at(at).flags & VmFlags::kLocked)) static_cast<void>(populate({at + 1, 1}));
     return {};
   }
+  // One byte of a page that may be written.
+  void write(std::uint64_t at, Bytes offset, char value) {
+    NaivePage& page = pages.at(at);
+    page.there = There::kYes;
+    page.bytes.resize(kPageSize.raw());
+    page.bytes[offset.raw()] = value;
+  }
+  // This is the child's from now on.
   void fork() {
     std::erase_if(pages, [](const auto& page) {
       return any(page.second.flags & VmFlags::kDontCopy);
     });
     for (auto& [at, page] : pages) {
       page.flags &= ~VmFlags::kAnyLocked;
-      if (any(page.flags & VmFlags::kWipeOnFork)) page = {.flags = page.flags};
+      if (any(page.flags & VmFlags::kWipeOnFork)) page = {.flags = page.flags, .bytes = {}};
     }
   }
   [[nodiscard]] std::uint64_t count(VmFlags flag) const {

@@ -21,6 +21,8 @@ class ReplayedProcess {
   Caller caller() { return machine_.floor->caller(*process_); }
   ProcessMachine& machine() { return machine_; }
   Process& process() { return *process_; }
+  // Whose the calls are from now on.
+  void act_as(Process& process) { process_ = &process; }
   // What the last mincore said, a digit a page.
   [[nodiscard]] const std::string& resident() const { return resident_; }
 

@@ -1,0 +1,197 @@
+// One process and the model of its address space, which make the same steps: answers, flags,
+// contents and which pages are there are compared.
+#pragma once
+
+#include <optional>
+
+#include "tests/mm/naive_space.hpp"
+#include "tests/mm/space_steps.hpp"
+#include "tests/process/process_calls.hpp"
+
+namespace quire {
+
+class SpaceActor {
+ public:
+  // Whether others use the address space as well, elsewhere: its sums are not compared then.
+  enum class Shared : bool { kNo, kYes };
+
+  // Nothing is mapped from page `first` on, where the steps are made.
+  SpaceActor(ProcessCalls& calls, Process& process, std::uint64_t first, Shared shared)
+      : calls_(&calls), process_(&process), first_(first), shared_(shared) {
+    mm().limits.ipc_lock = true;
+  }
+  [[nodiscard]] Process& process() const { return *process_; }
+  [[nodiscard]] std::uint64_t accounted() const { return naive_.count(VmFlags::kAccount); }
+
+  [[nodiscard]] SpaceActor fork() const {
+    SpaceActor child(*calls_, calls_->fork(*process_), first_, shared_);
+    child.naive_ = naive_;
+    child.naive_.fork();
+    return child;
+  }
+  // All but what changes the family.
+  void make(const SpaceStep& step) {
+    const VirtAddr start = at(step.first);
+    const Bytes length = size_of(PageCount{step.count});
+    const Span span{step.first, step.count};
+    switch (step.op) {
+      case SpaceStep::Op::kMap: return map(step);
+      case SpaceStep::Op::kUnmap:
+        same(do_munmap(caller(), start, length), {});
+        return naive_.unmap(span);
+      case SpaceStep::Op::kProtect:
+        return same(do_mprotect(caller(), start, length, step.value),
+                    naive_.protect(span, static_cast<VmFlags>(step.value)));
+      case SpaceStep::Op::kLock:
+        return same(do_mlock(caller(), start, length), naive_.lock(span, VmFlags::kLocked));
+      case SpaceStep::Op::kLockOnFault:
+        return same(do_mlock(caller(), start, length, lock::kOnFault),
+                    naive_.lock(span, VmFlags::kAnyLocked));
+      case SpaceStep::Op::kUnlock:
+        return same(do_munlock(caller(), start, length), naive_.lock(span, VmFlags::kNone));
+      case SpaceStep::Op::kAdvise: return advise(step);
+      case SpaceStep::Op::kMove: return move(step);
+      case SpaceStep::Op::kGrow: return grow(step);
+      case SpaceStep::Op::kWrite: return write(step);
+      case SpaceStep::Op::kRead: return read(step);
+      default: return;
+    }
+  }
+
+  void compare() {
+    compare_pages();
+    if (shared_ == Shared::kYes) return;
+    ASSERT_EQ(mm().total.raw(), naive_.pages.size());
+    ASSERT_EQ(mm().locked.raw(), naive_.count(VmFlags::kLocked));
+  }
+  // Every byte that can be read, too.
+  void compare_all() {
+    compare();
+    for (const auto& [number, page] : naive_.pages)
+      if (page.there == There::kYes && any(page.flags & VmFlags::kAccess))
+        compare_bytes(number, page);
+  }
+
+ private:
+  using There = NaivePage::There;
+  using Span = NaiveSpace::Span;
+  static constexpr VmFlags kCompared =
+      VmFlags::kAccess | VmFlags::kAnyLocked | VmFlags::kDontCopy | VmFlags::kWipeOnFork |
+      VmFlags::kSeqRead | VmFlags::kRandRead | VmFlags::kNoReserve | VmFlags::kAccount;
+
+  Mm& mm() { return *process_->mm; }
+  Caller caller() { return calls_->floor->caller(*process_); }
+  static VirtAddr at(std::uint64_t page) { return VirtAddr{page << kPageShift}; }
+
+  template <class T>
+  void same(const Result<T>& result, NaiveSpace::Answer answer) {
+    const int ours = result.has_value() ? 0 : static_cast<int>(result.error());
+    ASSERT_EQ(ours, answer.has_value() ? static_cast<int>(*answer) : 0);
+  }
+
+  void map(const SpaceStep& step) {
+    same(do_mmap(caller(), {.address = at(step.first),
+                            .length = size_of(PageCount{step.count}),
+                            .prot = step.value,
+                            .flags = step.more}),
+         {});
+    VmFlags flags = static_cast<VmFlags>(step.value);
+    if ((step.more & map::kNoReserve) != 0) flags |= VmFlags::kNoReserve;
+    if ((step.more & map::kLocked) != 0) flags |= VmFlags::kLocked;
+    naive_.map({step.first, step.count}, flags);
+  }
+  void advise(const SpaceStep& step) {
+    struct Kind {
+      Advice advice;
+      VmFlags set, clear;
+    };
+    static constexpr Kind kKinds[] = {
+        {Advice::kDontFork, VmFlags::kDontCopy, VmFlags::kNone},
+        {Advice::kDoFork, VmFlags::kNone, VmFlags::kDontCopy},
+        {Advice::kWipeOnFork, VmFlags::kWipeOnFork, VmFlags::kNone},
+        {Advice::kKeepOnFork, VmFlags::kNone, VmFlags::kWipeOnFork},
+        {Advice::kSequential, VmFlags::kSeqRead, VmFlags::kRandRead},
+        {Advice::kRandom, VmFlags::kRandRead, VmFlags::kSeqRead},
+        {Advice::kNormal, VmFlags::kNone, VmFlags::kSeqRead | VmFlags::kRandRead}};
+    const auto advice = static_cast<Advice>(step.value);
+    const auto done =
+        do_madvise(caller(), at(step.first), size_of(PageCount{step.count}), advice);
+    const Span span{step.first, step.count};
+    if (advice == Advice::kDontNeed) return same(done, naive_.forget(span));
+    for (const Kind& kind : kKinds)
+      if (kind.advice == advice) same(done, naive_.advise(span, kind.set, kind.clear));
+  }
+  void move(const SpaceStep& step) {
+    same(do_mremap(caller(), {at(step.first), kPageSize, kPageSize, step.value, at(step.more)}),
+         naive_.move({step.first, step.more}, (step.value & remap::kDontUnmap) != 0));
+  }
+  void grow(const SpaceStep& step) {
+    same(do_mremap(caller(), {.old_address = at(step.first),
+                              .old_length = kPageSize,
+                              .new_length = kPageSize * 2}),
+         naive_.grow(step.first));
+  }
+  bool reaches(const SpaceStep& step, VmFlags needed, Access access) {
+    const auto there = naive_.pages.find(step.first);
+    const bool allowed = there != naive_.pages.end() && any(there->second.flags & needed);
+    const FaultEnd end = calls_->try_touch(*process_, at(step.first), access);
+    EXPECT_EQ(end == FaultEnd::kMinor, allowed);
+    return allowed;
+  }
+  void write(const SpaceStep& step) {
+    if (!reaches(step, VmFlags::kWrite, Access::kUserWrite)) return;
+    const Bytes offset{step.more};
+    const char value = static_cast<char>(step.value);
+    naive_.write(step.first, offset, value);
+    calls_->write(*process_, at(step.first) + offset, {&value, 1});
+  }
+  void read(const SpaceStep& step) {
+    if (!reaches(step, VmFlags::kAccess, Access::kUserRead)) return;
+    NaivePage& page = naive_.pages.at(step.first);
+    if (page.there == There::kNo) page.there = There::kMaybe;
+    compare_bytes(step.first, page);
+  }
+
+  void compare_pages() {
+    ASSERT_EQ(fault(), nullptr);
+    for (std::uint64_t number = first_; number <= first_ + SpaceSteps::kPages; ++number) {
+      const std::optional<VmFlags> flags = flags_at(at(number));
+      const auto page = naive_.pages.find(number);
+      ASSERT_EQ(flags.has_value(), page != naive_.pages.end()) << number - first_;
+      if (!flags.has_value()) continue;
+      ASSERT_EQ(raw(*flags & kCompared), raw(page->second.flags & kCompared))
+          << "page " << number - first_;
+      compare_page(number, page->second);
+    }
+  }
+  void compare_page(std::uint64_t number, const NaivePage& page) {
+    std::uint8_t there = 9;
+    same(do_mincore(caller(), at(number), kPageSize, {&there, 1}), {});
+    if (page.there == There::kMaybe) return;
+    ASSERT_EQ(there, page.there == There::kYes ? 1 : 0) << number - first_;
+  }
+  void compare_bytes(std::uint64_t number, const NaivePage& page) {
+    static const std::string kZeros(kPageSize.raw(), '\0');
+    const std::string found = calls_->read(*process_, at(number), kPageSize.raw());
+    ASSERT_EQ(found == (page.bytes.empty() ? kZeros : page.bytes), true)
+        << "content of page " << number - first_;
+  }
+  const char* fault() {
+    const SharedGuard guard(mm().mmap_lock);
+    return mm().vmas.fault();
+  }
+  std::optional<VmFlags> flags_at(VirtAddr at) {
+    const SharedGuard guard(mm().mmap_lock);
+    const Vma* const vma = mm().vmas.at(at);
+    if (vma == nullptr) return {};
+    return vma->flags;
+  }
+
+  ProcessCalls* calls_;
+  Process* process_;
+  std::uint64_t first_;
+  Shared shared_;
+  NaiveSpace naive_;
+};
+
+}  // namespace quire

@@ -1,0 +1,143 @@
+// Random steps of two processes, a parent and at times its child, in one small arena: what the
+// model of address spaces is held against, and, as scripts, Linux (recorder/fault_steps.c).
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <random>
+#include <string>
+
+#include "base/base.hpp"
+#include "mm/mman.hpp"
+
+namespace quire {
+
+struct SpaceStep {
+  enum class Op : std::uint8_t {
+    kMap,
+    kUnmap,
+    kProtect,
+    kLock,
+    kLockOnFault,
+    kUnlock,
+    kAdvise,
+    kMove,
+    kGrow,
+    kWrite,
+    kRead,
+    kFork,
+    kExit,
+    kSucceed,  // the parent exits, and its child is the parent from now on
+  };
+  Op op{};
+  bool by_child = false;
+  std::uint64_t first = 0;   // pages
+  std::uint64_t count = 1;
+  std::uint64_t value = 0;   // protection, advice, flags of mremap, or a byte
+  std::uint64_t more = 0;    // flags of mmap; where to move, in pages; which byte to write
+
+  // As a line of a script.
+  [[nodiscard]] std::string line() const {
+    const std::string at = " " + hex(first << kPageShift);
+    const std::string range = at + " " + hex(count << kPageShift);
+    const std::string by = by_child ? "c " : "";
+    switch (op) {
+      case Op::kMap: return by + "mmap" + range + " " + hex(value) + " " + hex(more) + " -1 0";
+      case Op::kUnmap: return by + "munmap" + range;
+      case Op::kProtect: return by + "mprotect" + range + " " + hex(value);
+      case Op::kLock: return by + "mlock" + range;
+      case Op::kLockOnFault: return by + "mlock2" + range + " 0x1";
+      case Op::kUnlock: return by + "munlock" + range;
+      case Op::kAdvise: return by + "madvise" + range + " " + hex(value);
+      case Op::kMove:
+        return by + "mremap" + range + " 0x1000 " + hex(value) + " " + hex(more << kPageShift);
+      case Op::kGrow: return by + "mremap" + range + " 0x2000 0x0 0x0";
+      case Op::kWrite: return by + "w" + at + " 1";
+      case Op::kRead: return by + "r" + at + " 1";
+      case Op::kFork: return "fork";
+      default: return "exit";
+    }
+  }
+
+ private:
+  static std::string hex(std::uint64_t value) {
+    char text[24];
+    std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+    return text;
+  }
+};
+
+class SpaceSteps {
+ public:
+  static constexpr std::uint64_t kPages = 40;
+  // Children: none, ones that exit before their parents, ones of which some succeed them.
+  enum class Family : std::uint8_t { kNone, kChild, kHeirs };
+
+  // The arena begins with page `first`.
+  SpaceSteps(unsigned seed, Family family, std::uint64_t first = 0x100000000)
+      : random_(seed), family_(family), first_(first) {}
+
+  [[nodiscard]] std::uint64_t first() const { return first_; }
+  [[nodiscard]] bool has_child() const { return has_child_; }
+
+  SpaceStep next() {
+    using enum SpaceStep::Op;
+    if (family_ != Family::kNone && below(60) == 0) return change_family();
+    static constexpr SpaceStep::Op kOps[] = {
+        kMap,    kMap,    kUnmap,  kProtect, kLock, kLockOnFault, kProtect,
+        kUnlock, kUnlock, kAdvise, kAdvise,  kMove, kMove,        kGrow,
+        kRead,   kRead,   kWrite,  kWrite,   kWrite, kWrite};
+    SpaceStep step{.op = kOps[below(std::size(kOps))]};
+    step.by_child = has_child_ && below(2) != 0;
+    step.first = page();
+    fill(step);
+    return step;
+  }
+
+ private:
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+  SpaceStep change_family() {
+    using enum SpaceStep::Op;
+    const bool had = has_child_;
+    has_child_ = !had;
+    if (!had) return {.op = kFork};
+    return {.op = family_ == Family::kHeirs && below(2) != 0 ? kSucceed : kExit};
+  }
+  void fill(SpaceStep& step) {
+    using enum SpaceStep::Op;
+    if (step.op == kMove) {
+      step.more = page();
+      step.value = remap::kMayMove | remap::kFixed | (below(2) != 0 ? remap::kDontUnmap : 0);
+    }
+    if (step.op == kWrite) {
+      step.value = 'a' + below(26);
+      step.more = below(kPageSize.raw());
+    }
+    if (step.op == kMove || step.op == kGrow || step.op == kWrite || step.op == kRead) return;
+    step.count = 1 + below(min_of(std::uint64_t{6}, first_ + kPages - step.first));
+    if (step.op == kMap || step.op == kProtect) step.value = access();
+    if (step.op == kAdvise) step.value = advice();
+    if (step.op != kMap) return;
+    const std::uint64_t extra =
+        below(4) != 0 ? 0 : below(2) != 0 ? map::kNoReserve : map::kLocked;
+    step.more = map::kPrivate | map::kAnonymous | map::kFixed | extra;
+  }
+  std::uint64_t page() { return first_ + below(kPages); }
+  std::uint64_t access() {
+    static constexpr std::uint64_t kKinds[] = {0, 1, 3, 3, 3, 5, 7};
+    return kKinds[below(std::size(kKinds))];
+  }
+  std::uint64_t advice() {
+    using enum Advice;
+    static constexpr Advice kKinds[] = {kDontNeed,  kDontNeed,   kDontNeed,   kDontFork, kDoFork,
+                                        kWipeOnFork, kKeepOnFork, kSequential, kRandom,   kNormal};
+    return static_cast<std::uint64_t>(kKinds[below(std::size(kKinds))]);
+  }
+
+  std::mt19937_64 random_;
+  const Family family_;
+  const std::uint64_t first_;
+  bool has_child_ = false;
+};
+
+}  // namespace quire
