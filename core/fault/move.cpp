@@ -27,11 +27,14 @@ bool has_table_alone(const Vma& vma, VirtRange moved, VirtAddr at) {
 
 // Moves the whole table of the entry for `from`, where both places are at the same offset in a
 // table, nothing else lies in it, and nobody finds its entries but by the Mm's mmap_lock, which is
-// held, or by the family of the AnonVma: whoever walks from a file could be in it.
+// held, or by the family of the AnonVma: whoever walks from a file could be in it. Not for a range
+// of one table, where its absence would hide from munmap that the tables above may be empty.
 Result<bool> move_table(const Move& move, VirtAddr from, VirtAddr to) {
   const Vma& vma = move.from;
   const Bytes span = vma.mm->tables.format().at(PageLevel::kPmd).size();
   if (vma.file != nullptr || !VirtAddr{from.raw() ^ to.raw()}.is_aligned(span)) return false;
+  if (move.range.start.align_down(span) == (move.range.end - kPageSize).align_down(span))
+    return false;
   if (!has_table_alone(vma, move.range, from)) return false;
   QUIRE_TRY(vma.mm->tables.make_slot(to, PageLevel::kPmd));
   if (vma.anon_vma == nullptr) return vma.mm->tables.move_table(from, to);

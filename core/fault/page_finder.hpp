@@ -23,7 +23,7 @@ class PageFinder {
 
  private:
   const MemoryMap& map_;
-  Pfn first_{~std::uint64_t{0}};  // of the section; no frame is in this one
+  Pfn first_{std::uint64_t{1} << 63};  // of the section; no frame is near this one
   Page* pages_ = nullptr;
 };
 

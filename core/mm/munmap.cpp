@@ -22,15 +22,13 @@ Result<Vma*> cut_out(const Caller& caller, VirtRange range) {
   return first;
 }
 
-// Whether a table shows some of `range`, or one that a move has left empty should be freed: looked
-// up where it is no more than one.
+// Whether a table shows some of `range`: looked up where it is no more than one.
 bool may_have_tables(const Mm& mm, VirtRange range) {
   const PageTables& tables = mm.tables;
   const Bytes span = tables.format().at(PageLevel::kPmd).size();
   if (range.start.align_down(span) != (range.end - kPageSize).align_down(span)) return true;
   const EntrySlot slot = tables.find_slot(range.start);
-  if (slot.level == PageLevel::kPte || !tables.load(slot).empty()) return true;
-  return slot.page != tables.root() && tables.frames().entries_in_use(slot.page) == 0;
+  return slot.level == PageLevel::kPte || !tables.load(slot).empty();
 }
 
 void take_pages(Mm& mm, Vma& first, VirtAddr end) {
