@@ -56,16 +56,6 @@ struct ReadAhead {
 // What a reader has said of its ways (POSIX_FADV_*), or a mapping's owner (MADV_*).
 enum class ReadAdvice : std::uint8_t { kNormal, kRandom, kSequential, kWillNeed, kDontNeed };
 
-// Where in a file bytes lie, and whereto or wherefrom they go.
-struct ReadRequest {
-  Bytes offset;
-  std::span<std::byte> to;
-};
-struct WriteRequest {
-  Bytes offset;
-  std::span<const std::byte> from;
-};
-
 class File {
  public:
   struct Mode {
