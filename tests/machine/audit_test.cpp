@@ -243,7 +243,7 @@ const Damage kDamages[] = {
      [](LivedIn& m) { m.machine.nodes().node(node_id(0)).fallback_order[0] = node_id(5); }},
 };
 
-class AuditFinds : public testing::TestWithParam<Damage> {};
+class AuditFinds : public ::testing::TestWithParam<Damage> {};
 
 TEST_P(AuditFinds, WhatIsWrongAndNamesIt) {
   LivedIn machine;
@@ -257,7 +257,7 @@ TEST_P(AuditFinds, WhatIsWrongAndNamesIt) {
   EXPECT_EQ(report.text.find('\n'), report.text.size() - 1) << "one line: " << report.text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Damages, AuditFinds, testing::ValuesIn(kDamages),
+INSTANTIATE_TEST_SUITE_P(Damages, AuditFinds, ::testing::ValuesIn(kDamages),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Audit, FindsAZoneTwiceInAListOfSeveral) {

@@ -41,7 +41,7 @@ std::string decided(const std::string& zoneinfo) {
   return kept;
 }
 
-class HotplugTest : public testing::Test {
+class HotplugTest : public ::testing::Test {
  protected:
   explicit HotplugTest(const std::string& capture = kCapture)
       : file_(*machine_file::from_capture(capture)) {

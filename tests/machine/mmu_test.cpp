@@ -98,7 +98,7 @@ TEST(Mmu, TheAuditFindsATranslationThatTheTablesNoLongerMean) {
   const EntrySlot slot = tables.find_slot(at);
   const Entry right = tables.load(slot);
   tables.store(slot, Entry{right.raw() & ~std::uint64_t{raw(Prot::kWrite)}});
-  EXPECT_THAT(audited(test.machine).failure_message(), testing::HasSubstr("stale"));
+  EXPECT_THAT(audited(test.machine).failure_message(), ::testing::HasSubstr("stale"));
   tables.store(slot, right);
   EXPECT_TRUE(audited(test.machine));
 }
@@ -125,13 +125,13 @@ TEST(Mmu, TheAuditFindsAWindowThatMapsAnotherPage) {
   const VirtAddr at = test.machine.mmu().kmap().kmap(*test.alloc(Gfp::kHighUser, 0));
   PageTables& tables = test.machine.kernel_tables().tables();
   tables.store(tables.find_slot(at), {});
-  EXPECT_THAT(audited(test.machine).failure_message(), testing::HasSubstr("kmap: window 1"));
+  EXPECT_THAT(audited(test.machine).failure_message(), ::testing::HasSubstr("kmap: window 1"));
 }
 
 TEST(Mmu, VmstatHasTheRowsOfFlushesWhereTheKernelIsSoConfigured) {
   Shape shape = with_tlb(Shape::one_zone({.size_mib = 64, .cpus = 2}));
   EXPECT_THAT(vmstat(*std::make_unique<TestMachine>(shape)),
-              testing::Not(testing::HasSubstr("nr_tlb_")));
+              ::testing::Not(::testing::HasSubstr("nr_tlb_")));
   shape.profile.debug_tlbflush = true;
   TestMachine test(shape);
   const auto before = vmstat(test);
@@ -139,7 +139,7 @@ TEST(Mmu, VmstatHasTheRowsOfFlushesWhereTheKernelIsSoConfigured) {
   EXPECT_THAT(before, testing::ContainsRegex("nr_tlb_local_flush_one [0-9]+\nswap_ra "));
   const std::uint64_t flushes = event_count(test.machine.nodes(), VmEvent::kNrTlbRemoteFlush);
   test.machine.mmu().tlb().flush_all();
-  EXPECT_THAT(vmstat(test), testing::HasSubstr("nr_tlb_remote_flush " +
+  EXPECT_THAT(vmstat(test), ::testing::HasSubstr("nr_tlb_remote_flush " +
                                                std::to_string(flushes + 1) + "\n"));
 }
 

@@ -6,7 +6,7 @@
 namespace quire {
 namespace {
 
-class TableAuditTest : public testing::Test {
+class TableAuditTest : public ::testing::Test {
  protected:
   [[nodiscard]] PageTables& tables() { return on.machine.kernel_tables().tables(); }
   // An entry of the direct map that maps a large page.

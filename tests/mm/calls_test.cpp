@@ -9,7 +9,7 @@ constexpr std::uint64_t kPrivate = map::kPrivate | map::kAnonymous;
 constexpr std::uint64_t kFixed = kPrivate | map::kFixed;
 constexpr std::uint64_t kReadWrite = prot::kRead | prot::kWrite;
 
-class Calls : public testing::Test {
+class Calls : public ::testing::Test {
  protected:
   ProcessMachine machine;
   Process& process = machine.create("caller");

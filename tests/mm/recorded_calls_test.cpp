@@ -4,7 +4,7 @@
 namespace quire {
 namespace {
 
-class Recorded : public testing::TestWithParam<const char*> {};
+class Recorded : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Recorded, CallsAnswerAsLinuxDoesAndLeaveTheSameMaps) {
   RecordedCalls recording(GetParam());
@@ -15,7 +15,7 @@ TEST_P(Recorded, CallsAnswerAsLinuxDoesAndLeaveTheSameMaps) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Mm, Recorded,
-                         testing::Values("errors", "keep", "merges", "random1", "random2",
+                         ::testing::Values("errors", "keep", "merges", "random1", "random2",
                                            "random3"),
                          [](const auto& param) { return std::string(param.param); });
 

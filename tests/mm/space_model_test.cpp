@@ -16,7 +16,7 @@ constexpr unsigned kSteps = 40000;
 #endif
 constexpr unsigned kSeeds = 25;
 
-class SpaceModelRun : public testing::TestWithParam<unsigned> {};
+class SpaceModelRun : public ::testing::TestWithParam<unsigned> {};
 
 TEST_P(SpaceModelRun, CallsDoWhatTheyDoToEachPageByItself) {
   ProcessMachine machine(Shape::one_zone({.size_mib = 32}));
@@ -42,7 +42,7 @@ TEST_P(SpaceModelRun, CallsDoWhatTheyDoToEachPageByItself) {
   EXPECT_TRUE(audited(machine.machine));
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, SpaceModelRun, testing::Range(1u, kSeeds + 1));
+INSTANTIATE_TEST_SUITE_P(Seeds, SpaceModelRun, ::testing::Range(1u, kSeeds + 1));
 
 // model1 and model3 of the recorded runs (tests/mm/recorded/faults), which replays hold against
 // Linux: their scripts, printed where they are no longer the model's.

@@ -16,9 +16,9 @@ namespace {
 
 // Under TSan each step costs ten times as much.
 #ifdef __SANITIZE_THREAD__
-constexpr unsigned kSteps = 1500;
+constexpr unsigned kSpaceSteps = 1500;
 #else
-constexpr unsigned kSteps = 6000;
+constexpr unsigned kSpaceSteps = 6000;
 #endif
 
 class SpaceThreads : public testing::Test, public ProcessCalls {
@@ -35,7 +35,7 @@ class SpaceThreads : public testing::Test, public ProcessCalls {
 
   // As often on `cpu` as there are steps; the model is compared after each.
   void run(SpaceModel& model) {
-    for (unsigned i = 0; i < kSteps; ++i) {
+    for (unsigned i = 0; i < kSpaceSteps; ++i) {
       const SpaceStep step = model.step();
       if (!HasFailure()) model.compare();
       if (!HasFailure() && i % 100 == 99) model.compare_all();
@@ -79,7 +79,9 @@ TEST_F(SpaceThreads, TwoInOneAddressSpaceSeeWhatTheyDoInTheirOwnRanges) {
   process.mm->limits.ipc_lock = true;
   on_cpu.reset();
   on_threads(2, [&](unsigned number) {
-    Process task = process;  // with counts of its own, and the same memory
+    Process task(machine_.kmalloc());  // with counts of its own, and the same memory
+    task.task = process.task;
+    task.mm = process.mm;
     // Side by side in one table of entries.
     const std::uint64_t first = 0x100000000 + number * 64;
     SpaceModel model(*this, task, SpaceSteps(number + 1, SpaceSteps::Family::kNone, first),

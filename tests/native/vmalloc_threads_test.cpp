@@ -17,7 +17,7 @@
 namespace quire {
 namespace {
 
-constexpr unsigned kSteps = 4'000;
+constexpr unsigned kVmallocSteps = 4'000;
 constexpr unsigned kCpus = 4;
 
 struct Held {
@@ -68,7 +68,7 @@ class VmallocOnNative : public testing::Test {
   void churn(unsigned cpu) {
     CpuClaim claim = *CpuClaim::of(*pool_, CpuId{static_cast<std::uint16_t>(cpu)});
     Random random(cpu + 1);
-    for (unsigned step = 0; step < kSteps; ++step) {
+    for (unsigned step = 0; step < kVmallocSteps; ++step) {
       const CpuUse use(claim);
       const unsigned what = random.below(1000);
       if (what < 500) {
@@ -90,7 +90,7 @@ class VmallocOnNative : public testing::Test {
 
   void change_stacks(unsigned cpu) {
     CpuClaim claim = *CpuClaim::of(*pool_, CpuId{static_cast<std::uint16_t>(cpu)});
-    for (unsigned step = 0; step < kSteps; ++step) {
+    for (unsigned step = 0; step < kVmallocSteps; ++step) {
       const CpuUse use(claim);
       const VirtAddr first = machine_.stacks().allocate(NodeId{0});
       const VirtAddr second = machine_.stacks().allocate(NodeId{0});
