@@ -64,6 +64,8 @@ class SpaceThreads : public testing::Test, public ProcessCalls {
 TEST_F(SpaceThreads, EachInAProcessOfItsOwnSeesItsOwnMemory) {
   on_threads(3, [&](unsigned number) {
     Process& process = create("model");
+    const Bytes all = process.mm->layout.task_size - VirtAddr{0};
+    ASSERT_TRUE(do_munmap(floor->caller(process), VirtAddr{0}, all).has_value());
     SpaceModel model(*this, process, SpaceSteps(number + 1, SpaceSteps::Family::kHeirs));
     run(model);
     exit(model.last());
