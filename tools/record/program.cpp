@@ -80,7 +80,6 @@ std::size_t length_of(char* const* list) {
 }  // namespace
 
 int find_program(const char* path, Program& program) {
-  program = {};
   if (std::strlen(path) >= sizeof program.path) return ENAMETOOLONG;
   std::strcpy(program.path, path);
   for (int scripts = 0; scripts <= Program::kMostScripts; ++scripts) {

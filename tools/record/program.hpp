@@ -5,19 +5,28 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 
 namespace quire::record {
 
 // The path of an x86-64 ELF file, and what stands in front of the arguments behind the program's
 // own name, when scripts were followed.
 struct Program {
+  Program() = default;
+  ~Program() {
+    for (char* const argument : front) std::free(argument);
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
   static constexpr int kMostScripts = 5;  // Linux: then ELOOP
   char path[4096] = {};
   int front_count = 0;
-  std::array<char*, 2 * kMostScripts + 2> front{};  // owned, never freed: execve follows
+  std::array<char*, 2 * kMostScripts + 2> front{};  // from malloc
 };
 
-// 0, or the errno that execve(path) would give. ENOEXEC: not for this kind of recording.
+// 0, or the errno that execve(path) would give. ENOEXEC: not for this kind of recording. `program`
+// is a new one.
 [[nodiscard]] int find_program(const char* path, Program& program);
 
 // Puts `text` behind what `to`, of `room` bytes, has, commas doubled as QEMU's options want them.

@@ -74,8 +74,9 @@ std::expected<void, TraceError> QtrReader::read_index() {
   header_.threads = totals.threads;
   header_.files = totals.files;
   index_.resize(head.blocks);
-  std::memcpy(index_.data(), bytes.data() + sizeof totals,
-              head.blocks * sizeof(qtr::IndexEntry));
+  if (!index_.empty())
+    std::memcpy(index_.data(), bytes.data() + sizeof totals,
+                index_.size() * sizeof(qtr::IndexEntry));
   return check_index();
 }
 

@@ -97,7 +97,7 @@ void remember_recorder(int argc, char** argv) {
 void execve_begins(Thread& thread) {
   const GuestCall call = call_of(thread.call);
   char path[4096];
-  static Program program;
+  Program program;
   if (!path_of(call, path)) return;
   thread.touch_bytes({call.path, guest_text_length(call.path) + 1}, Touch::kRead);
   if (const int error = find_program(path, program); error != 0) {
