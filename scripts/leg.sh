@@ -52,7 +52,7 @@ leg_fuzz() {
     how_long="-max_total_time=$QUIRE_FUZZ_SECONDS"
   else
     rm -rf build-asan/corpus
-    how_long="-seed=1 -reload=0 -runs=8000"
+    how_long="-seed=1 -reload=0 -runs=8000 -max_total_time=20"
   fi
   if fuzz_one canary "-seed=1 -max_total_time=60"; then
     echo "fuzz: the canary's bug was not found, so no other fuzzer can be trusted"
