@@ -12,19 +12,16 @@ namespace quire {
 
 class SpaceActor {
  public:
-  // Whether others use the address space as well, elsewhere: its sums are not compared then.
-  enum class Shared : bool { kNo, kYes };
-
   // Nothing is mapped from page `first` on, where the steps are made.
-  SpaceActor(ProcessCalls& calls, Process& process, std::uint64_t first, Shared shared)
-      : calls_(&calls), process_(&process), first_(first), shared_(shared) {
+  SpaceActor(ProcessCalls& calls, Process& process, std::uint64_t first)
+      : calls_(&calls), process_(&process), first_(first) {
     mm().limits.ipc_lock = true;
   }
   [[nodiscard]] Process& process() const { return *process_; }
   [[nodiscard]] std::uint64_t accounted() const { return naive_.count(VmFlags::kAccount); }
 
   [[nodiscard]] SpaceActor fork() const {
-    SpaceActor child(*calls_, calls_->fork(*process_), first_, shared_);
+    SpaceActor child(*calls_, calls_->fork(*process_), first_);
     child.naive_ = naive_;
     child.naive_.fork();
     return child;
@@ -60,7 +57,6 @@ class SpaceActor {
 
   void compare() {
     compare_pages();
-    if (shared_ == Shared::kYes) return;
     ASSERT_EQ(mm().total.raw(), naive_.pages.size());
     ASSERT_EQ(mm().locked.raw(), naive_.count(VmFlags::kLocked));
   }
@@ -190,7 +186,6 @@ class SpaceActor {
   ProcessCalls* calls_;
   Process* process_;
   std::uint64_t first_;
-  Shared shared_;
   NaiveSpace naive_;
 };
 

@@ -7,11 +7,8 @@ namespace quire {
 
 class SpaceModel {
  public:
-  using Shared = SpaceActor::Shared;
-
-  SpaceModel(ProcessCalls& calls, Process& process, const SpaceSteps& steps,
-             Shared shared = Shared::kNo)
-      : calls_(calls), steps_(steps), parent_(SpaceActor(calls, process, steps.first(), shared)) {}
+  SpaceModel(ProcessCalls& calls, Process& process, const SpaceSteps& steps)
+      : calls_(calls), steps_(steps), parent_(SpaceActor(calls, process, steps.first())) {}
 
   SpaceStep step() {
     const SpaceStep step = steps_.next();
