@@ -4,7 +4,7 @@
 namespace quire {
 namespace {
 
-constexpr std::array kKinds = {Rss::kFile, Rss::kAnon, Rss::kShmem};
+constexpr Rss kKinds[] = {Rss::kFile, Rss::kAnon, Rss::kShmem};
 
 bool is_file_of(const Page& page, const Vma& vma) {
   return vma.file != nullptr && home_of(page) == &vma.file->mapping();
