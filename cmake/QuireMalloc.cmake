@@ -6,6 +6,7 @@ if(NOT malloc_sources OR NOT TARGET quire_core)
   return()
 endif()
 add_library(quire_malloc_heap STATIC ${malloc_sources})
+quire_unity_by_folder(quire_malloc_heap)
 target_include_directories(quire_malloc_heap PUBLIC ${PROJECT_SOURCE_DIR})
 target_compile_options(quire_malloc_heap PRIVATE -mpopcnt -fPIC -ftls-model=initial-exec
   -fvisibility=hidden -fvisibility-inlines-hidden -fno-exceptions -fno-rtti

@@ -30,6 +30,19 @@ function(quire_link_existing target scope)
   endforeach()
 endfunction()
 
+# quire_unity_by_folder(<target>): compiles the sources of a folder as one: a quarter of the time,
+# and what a folder's files call of each other can be inlined. A folder's files share one unnamed
+# namespace (decision 57).
+function(quire_unity_by_folder target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    cmake_path(GET source PARENT_PATH folder)
+    cmake_path(GET folder FILENAME name)
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${name})
+  endforeach()
+endfunction()
+
 # quire_unity(<target>): compiles its sources six at a time. What is outside the core includes much
 # and says little, so that this takes a third of the time.
 function(quire_unity target)

@@ -2,6 +2,7 @@
 
 #include "boot/boot_log.hpp"
 #include "boot/first_chunk.hpp"
+#include "boot/landmarks.hpp"
 #include "boot/zone_sizes.hpp"
 
 namespace quire {
@@ -9,7 +10,6 @@ namespace {
 
 constexpr PhysRange kPageZero{PhysAddr{0}, PhysAddr{0} + kPageSize};
 constexpr PhysRange kBiosArea{PhysAddr{0xa0000}, PhysAddr{0x100000}};
-constexpr Pfn kFourGib{1U << 20};
 // As many pages as the memory map has indices for (docs/PAGE_LAYOUT.md).
 constexpr Bytes kMostRam = gib(16 << 10);
 

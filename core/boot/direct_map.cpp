@@ -1,13 +1,13 @@
 #include "boot/direct_map.hpp"
 
 #include "boot/arena_vector.hpp"
+#include "boot/landmarks.hpp"
 
 namespace quire {
 namespace {
 
 constexpr PhysAddr kZero{0};
-constexpr PhysAddr kFirstMib{PhysAddr{0} + mib(1)};
-constexpr Pfn kFourGib{1u << 20};
+constexpr PhysAddr kFirstMibEnd{PhysAddr{0} + mib(1)};
 
 // What one table of each kind maps, the largest first; the last is that of 4 KiB pages, whose reach
 // is the size of a large page.
@@ -48,14 +48,14 @@ class DirectMapPlanner {
   }
 
   Result<void> run(const CommandLine& options) {
-    QUIRE_TRY(map({kZero, min_of(kFirstMib, end_)}));
-    if (end_ <= kFirstMib) return {};
+    QUIRE_TRY(map({kZero, min_of(kFirstMibEnd, end_)}));
+    if (end_ <= kFirstMibEnd) return {};
     mapped_end_ = kZero;
-    if (!options.movable_node()) return map_down({kFirstMib, end_});
+    if (!options.movable_node()) return map_down({kFirstMibEnd, end_});
     memblock_.set_bottom_up(true);
-    const PhysAddr image_end = clamp_to(buffer_.end, kFirstMib, end_);
+    const PhysAddr image_end = clamp_to(buffer_.end, kFirstMibEnd, end_);
     Result<void> mapped = map_up({image_end, end_});
-    if (mapped.has_value()) mapped = map_up({kFirstMib, image_end});
+    if (mapped.has_value()) mapped = map_up({kFirstMibEnd, image_end});
     memblock_.set_bottom_up(false);
     return mapped;
   }

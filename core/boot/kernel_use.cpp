@@ -2,6 +2,7 @@
 #include "boot/boot_log.hpp"
 #include "boot/firmware_map.hpp"
 #include "boot/first_chunk.hpp"
+#include "boot/landmarks.hpp"
 #include "boot/reservations.hpp"
 #include "boot/sections.hpp"
 
@@ -20,8 +21,6 @@ constexpr Bytes kLogBuffer = kib(128);  // the one in the kernel image
 constexpr Bytes kLogOfCpu = kib(4);     // what each further CPU may add to it
 constexpr Bytes kLogRecord{24 + 88};    // descriptor and info, one for each 32 bytes
 constexpr Bytes kHuge = mib(2);
-constexpr PhysAddr kDmaEnd{PhysAddr{0} + mib(16)};
-constexpr PhysAddr kDma32End{PhysAddr{0} + gib(4)};
 // Below this Linux does not boot: such machines get a memory map of the pages present only.
 constexpr PageCount kTiny = whole_pages(mib(64));
 
@@ -89,7 +88,7 @@ class KernelUse {
     take({.size = kSectionUsage * run.count, .node = run.node});
     const MemblockRequest huge{.size = size,
                                .alignment = kHuge,
-                               .min = kDmaEnd,
+                               .min = address_of(kDmaEnd),
                                .max = {},
                                .node = run.node,
                                .exact_node = true};
@@ -182,7 +181,7 @@ class KernelUse {
   void take_percpu_piece(std::uint64_t units, Bytes unit, NodeId node) {
     const auto base = memblock_.allocate({.size = FirstChunk::kPiece,
                                           .alignment = FirstChunk::kPiece,
-                                          .min = kDmaEnd,
+                                          .min = address_of(kDmaEnd),
                                           .max = {},
                                           .node = node});
     if (!base.has_value()) {
@@ -232,15 +231,18 @@ class KernelUse {
 
   // For devices that reach 4 GiB only, on machines with RAM above, now or added later.
   [[nodiscard]] bool wants_bounce_buffer() const {
-    bool wanted = end_of_ram() > kDma32End || sources_.options.value_or("swiotlb", "") == "force";
-    for (const AffinityRange& row : sources_.spec.affinity) wanted |= row.range.end > kDma32End;
+    const PhysAddr reach = address_of(kDma32End);
+    bool wanted = end_of_ram() > reach || sources_.options.value_or("swiotlb", "") == "force";
+    for (const AffinityRange& row : sources_.spec.affinity) wanted |= row.range.end > reach;
     return is_64_bit() && wanted;
   }
 
   void take_bounce_buffer() {
     if (!wants_bounce_buffer()) return;
-    const MemblockRequest buffer{
-        .size = kBounceBuffer, .alignment = kPageSize, .min = {}, .max = kDma32End};
+    const MemblockRequest buffer{.size = kBounceBuffer,
+                                 .alignment = kPageSize,
+                                 .min = {},
+                                 .max = address_of(kDma32End)};
     if (!take(buffer)) {
       host_.log("software IO TLB: Cannot allocate buffer");
       return;

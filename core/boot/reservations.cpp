@@ -1,6 +1,7 @@
 #include "boot/reservations.hpp"
 
 #include "boot/boot_log.hpp"
+#include "boot/landmarks.hpp"
 
 namespace quire {
 namespace {
@@ -11,8 +12,6 @@ constexpr PhysRange kFirstMib{PhysAddr{0}, PhysAddr{0} + mib(1)};
 PfnRange touched_pages(PhysRange bytes) { return {pfn_down(bytes.start), pfn_up(bytes.end)}; }
 // The pages that lie in `bytes` from end to end.
 PfnRange whole_pages_of(PhysRange bytes) { return {pfn_up(bytes.start), pfn_down(bytes.end)}; }
-
-PhysRange bytes_of(PfnRange pages) { return {address_of(pages.start), address_of(pages.end)}; }
 
 // Collects what comes free late: RAM only, each page once, by whom it was named first.
 class Collector {

@@ -1,12 +1,11 @@
 #include "boot/boot_log.hpp"
 #include "boot/holes.hpp"
+#include "boot/landmarks.hpp"
 #include "boot/sections.hpp"
 #include "boot/zone_sizes.hpp"
 
 namespace quire {
 namespace {
-
-PhysRange bytes_of(PfnRange pages) { return {address_of(pages.start), address_of(pages.end)}; }
 
 void log_zone_limits(const Layout& layout, ArchProfile arch, Host& host) {
   host.log("Zone ranges:");

@@ -2,14 +2,12 @@
 
 #include "boot/boot_log.hpp"
 #include "boot/holes.hpp"
+#include "boot/landmarks.hpp"
 #include "boot/movable.hpp"
 #include "boot/sections.hpp"
 
 namespace quire {
 namespace {
-
-constexpr Pfn kDmaEnd{4096};        // 16 MiB: what an ISA device can address
-constexpr Pfn kDma32End{1U << 20};  // 4 GiB
 
 bool is_kernel_zone(ZoneType zone) {
   return zone != ZoneType::kMovable && zone != ZoneType::kDevice;

@@ -4,14 +4,12 @@
 namespace quire {
 namespace {
 
-constexpr PageCount kStackGuardGap{256};
-
 // What lies below keeps its distance, unless nobody can touch it or it is a stack as well.
 bool too_near(const Vma& vma, VirtAddr start) {
   const Vma* const below = vma.previous;
   if (below == nullptr || below->has(VmFlags::kGrowsDown) || !below->has(VmFlags::kAccess))
     return false;
-  return start - below->end() < size_of(kStackGuardGap);
+  return start - below->end() < kStackGuardGap;
 }
 
 }  // namespace

@@ -11,10 +11,6 @@ constexpr std::uint32_t kKeptAtFree =
     static_cast<std::uint32_t>(PageFlag::kSwapCache) |
     static_cast<std::uint32_t>(PageFlag::kHwpoison);
 
-void count_here(VmEvent event, std::int64_t pages) {
-  count_event(Arch::current()->percpu, event, static_cast<std::uint64_t>(pages));
-}
-
 std::int64_t length_of(const Page& page) {
   return static_cast<std::int64_t>(page.word_racy().order().pages().raw());
 }

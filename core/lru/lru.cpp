@@ -13,10 +13,6 @@ std::int64_t length_of(PageWord word) {
   return static_cast<std::int64_t>(word.order().pages().raw());
 }
 
-void count_here(VmEvent event, std::int64_t pages) {
-  count_event(Arch::current()->percpu, event, static_cast<std::uint64_t>(pages));
-}
-
 bool is_file(PageWord word) { return !word.has(PageFlag::kSwapBacked); }
 
 bool may_lazy_free(const Page& page) {
@@ -26,6 +22,10 @@ bool may_lazy_free(const Page& page) {
 }
 
 }  // namespace
+
+void Lru::count_here(VmEvent event, std::int64_t pages) {
+  count_event(Arch::current()->percpu, event, static_cast<std::uint64_t>(pages));
+}
 
 Result<void> Lru::init(Arena& arena) {
   QUIRE_TRY_ASSIGN(nodes, arena.make_array<NodeLists>(parts_.nodes.all().size()));

@@ -114,6 +114,8 @@ class Lru final : public PageRelease {
   }
 
  private:
+  static void count_here(VmEvent event, std::int64_t pages);
+
   enum class Move : std::uint8_t {
     kAdd,
     kRotate,

@@ -5,7 +5,6 @@
 namespace quire {
 namespace {
 
-constexpr Bytes kStackGuardGap = mib(1);
 constexpr Bytes kStackReserve = kib(128);  // that a stack has beyond the page it begins with
 
 constexpr VmFlags kDataFlags = VmFlags::kMayAll | VmFlags::kAccount;

@@ -5,7 +5,7 @@ namespace quire {
 namespace {
 
 // What is left of `range` begins and ends with VMAs of its own. The first one in it; null: none.
-Result<Vma*> cut_out(const Caller& caller, VirtRange range) {
+Result<Vma*> cut_edges(const Caller& caller, VirtRange range) {
   const VmaTree& vmas = caller.mm.vmas;
   Vma* first = vmas.find(range.start);
   if (first == nullptr || first->start() >= range.end) return nullptr;
@@ -61,7 +61,7 @@ Result<void> unmap(const Caller& caller, VirtAddr start, Bytes length) {
     return Errno::kInvalid;
   const VirtRange range{start, start + page_align(length)};
   if (range.empty()) return Errno::kInvalid;
-  QUIRE_TRY_ASSIGN(first, cut_out(caller, range));
+  QUIRE_TRY_ASSIGN(first, cut_edges(caller, range));
   if (first == nullptr) return {};
   mm.note_peaks();
   const Vma* const before = first->previous;

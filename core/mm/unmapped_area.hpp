@@ -10,9 +10,6 @@
 
 namespace quire {
 
-// Kept free before a VMA that grows down (stack_guard_gap).
-inline constexpr Bytes kStackGuardGap = size_of(PageCount{256});
-
 // Where `vma` begins, with its guard.
 VirtAddr guarded_start(const Vma& vma);
 

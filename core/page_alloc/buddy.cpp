@@ -11,9 +11,6 @@ constexpr PageIndex buddy_of(PageIndex index, Order order) {
   return PageIndex{raw(index) ^ 1u << order.raw()};
 }
 constexpr PageIndex earlier_of(PageIndex a, PageIndex b) { return PageIndex{raw(a) & raw(b)}; }
-constexpr PageIndex after(PageIndex index, std::uint64_t pages) {
-  return PageIndex{raw(index) + static_cast<std::uint32_t>(pages)};
-}
 constexpr PageIndex block_start(PageIndex index, Order order) {
   return PageIndex{raw(index) & ~((1u << order.raw()) - 1)};
 }

@@ -19,6 +19,10 @@
 
 namespace quire {
 
+constexpr PageIndex after(PageIndex index, std::uint64_t pages) {
+  return PageIndex{raw(index) + static_cast<std::uint32_t>(pages)};
+}
+
 enum class ListEnd : std::uint8_t { kFront, kBack };
 
 class Buddy {

@@ -1,13 +1,6 @@
 #include "page_alloc/isolation.hpp"
 
 namespace quire {
-namespace {
-
-constexpr PageIndex after(PageIndex index, std::uint64_t pages) {
-  return PageIndex{raw(index) + static_cast<std::uint32_t>(pages)};
-}
-
-}  // namespace
 
 Isolation::Piece Isolation::piece_at(PageIndex index) const {
   for (unsigned o = 0; o <= Order::kMax; ++o) {

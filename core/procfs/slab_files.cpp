@@ -95,7 +95,7 @@ Result<void> write_validate(KmemCache& cache, std::string_view text) {
   return CacheDebug::validate(cache);
 }
 
-constexpr SlabFile kFiles[] = {
+constexpr SlabFile kSlabFiles[] = {
     {"aliases", kShown, show_aliases},
     {"align", kShown, show_layout<&SlabLayout::align>},
     {"cache_dma", kShown, show_flag<SlabFlags::kCacheDma>},
@@ -129,7 +129,7 @@ constexpr SlabFile kFiles[] = {
 
 }  // namespace
 
-std::span<const SlabFile> slab_files() { return kFiles; }
+std::span<const SlabFile> slab_files() { return kSlabFiles; }
 
 std::string_view slab_directory_of(const KmemCache& cache, DirectoryName& storage) {
   BufferSink sink(storage.data(), storage.size());

@@ -30,12 +30,12 @@ void show_trace(const KmemCache& cache, const CacheTraces::Shown& shown, Text& o
   out.nl();
 }
 
-constexpr SlabTraceFile kFiles[] = {{"alloc_traces", TrackKind::kAlloc},
+constexpr SlabTraceFile kTraceFiles[] = {{"alloc_traces", TrackKind::kAlloc},
                                     {"free_traces", TrackKind::kFree}};
 
 }  // namespace
 
-std::span<const SlabTraceFile> slab_trace_files() { return kFiles; }
+std::span<const SlabTraceFile> slab_trace_files() { return kTraceFiles; }
 
 Result<void> show_slab_traces(const KmemCache& cache, TrackKind kind, Text& out) {
   CacheTraces traces(cache, kind);

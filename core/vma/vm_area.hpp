@@ -24,6 +24,9 @@ struct FileLink : IntervalNode {
   Vma* vma = nullptr;
 };
 
+// Kept free before a VMA that grows down (stack_guard_gap).
+inline constexpr Bytes kStackGuardGap = size_of(PageCount{256});
+
 struct Vma {
   VirtRange range{};
   VmFlags flags{};
