@@ -67,7 +67,8 @@ class Recording : public ::testing::Test {
                                 [](const auto& entry) { return entry.is_directory(); });
   }
 
-  // Records `program`, which gives what it gives on its own; each page that is touched is mapped.
+  // Records `program`, which gives what it gives on its own; each page that is touched is mapped
+  // so that it may be.
   std::vector<Event> recorded(const std::string& program) {
     const Outcome outcome = record("-- " + program);
     EXPECT_EQ(outcome.status, 0) << outcome.err;
@@ -81,7 +82,7 @@ class Recording : public ::testing::Test {
         ++at;
         continue;
       }
-      ADD_FAILURE() << "event " << at << " touches what is not mapped";
+      ADD_FAILURE() << "event " << at << " touches what is not mapped, or not so";
       break;
     }
     return events;

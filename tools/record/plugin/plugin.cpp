@@ -24,19 +24,20 @@ constexpr std::uint64_t kPageMask = (1 << kPageBits) - 1;
 // What one instruction accesses at once is no longer.
 constexpr std::uint64_t kLongestAccess = 16;
 
-template <Touch kKind>
-[[gnu::noinline]] void accessed_at_end(qemu_plugin_meminfo_t info, std::uint64_t address) {
+[[gnu::noinline]] void accessed_at_end(qemu_plugin_meminfo_t info, std::uint64_t address,
+                                       Touch kind) {
   const std::uint64_t last = address + (std::uint64_t{1} << qemu_plugin_mem_size_shift(info)) - 1;
-  Thread::touch(address >> kPageBits, kKind, 1);
-  if (last >> kPageBits != address >> kPageBits) Thread::touch(last >> kPageBits, kKind, 1);
+  Thread::touch(address >> kPageBits, kind, 1);
+  if (last >> kPageBits != address >> kPageBits) Thread::touch(last >> kPageBits, kind, 1);
 }
 
-// Both ways out that are not the usual one are jumps, so that no register need be saved.
-template <Touch kKind>
+// Asks of each access what it is: callbacks for reads alone, or writes alone, are called for others
+// as well by qemu-user 7.2.
 void accessed(unsigned, qemu_plugin_meminfo_t info, std::uint64_t address, void*) {
+  const Touch kind = qemu_plugin_mem_is_store(info) ? Touch::kWrite : Touch::kRead;
   if ((address & kPageMask) > kPageMask + 1 - kLongestAccess) [[unlikely]]
-    return accessed_at_end<kKind>(info, address);
-  return Thread::touch(address >> kPageBits, kKind, 1);
+    return accessed_at_end(info, address, kind);
+  return Thread::touch(address >> kPageBits, kind, 1);
 }
 
 // A page and how many instructions of a block are fetched from it, in a pointer.
@@ -71,10 +72,8 @@ void translated(qemu_plugin_id_t, qemu_plugin_tb* block) {
   qemu_plugin_insn* crossing = nullptr;  // the first that ends on the second page
   for (std::size_t i = 0; i < count; ++i) {
     qemu_plugin_insn* const instruction = qemu_plugin_tb_get_insn(block, i);
-    qemu_plugin_register_vcpu_mem_cb(instruction, accessed<Touch::kRead>, QEMU_PLUGIN_CB_NO_REGS,
-                                     QEMU_PLUGIN_MEM_R, nullptr);
-    qemu_plugin_register_vcpu_mem_cb(instruction, accessed<Touch::kWrite>, QEMU_PLUGIN_CB_NO_REGS,
-                                     QEMU_PLUGIN_MEM_W, nullptr);
+    qemu_plugin_register_vcpu_mem_cb(instruction, accessed, QEMU_PLUGIN_CB_NO_REGS,
+                                     QEMU_PLUGIN_MEM_RW, nullptr);
     if (page_of_end(instruction) == first)
       ++on_first;
     else if (crossing == nullptr)

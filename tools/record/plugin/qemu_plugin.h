@@ -24,7 +24,7 @@ struct qemu_info_t {
 };
 
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1, QEMU_PLUGIN_MEM_W };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_RW = 3 };
 
 using quire_translated = void (*)(qemu_plugin_id_t, qemu_plugin_tb*);
 using quire_executed = void (*)(unsigned vcpu, void* data);
@@ -53,6 +53,7 @@ qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, std::size_t ind
 std::uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn*);
 std::size_t qemu_plugin_insn_size(const qemu_plugin_insn*);
 unsigned qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t);  // log2 bytes
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
 
 // What the program is; the text is the caller's to free.
 const char* qemu_plugin_path_to_binary(void);
