@@ -80,6 +80,23 @@ std::uint64_t lowest_written(const Mapping& stack) {
   return reinterpret_cast<std::uint64_t>(word);
 }
 
+// Above all else on a stack is the program's name, which the auxiliary vector tells of. What
+// qemu-user has mapped right above is its own.
+std::uint64_t end_of(const Mapping& stack, std::uint64_t low) {
+  const auto* word = reinterpret_cast<const std::uint64_t*>(low);
+  const auto* const end = reinterpret_cast<const std::uint64_t*>(stack.end);
+  const auto left = [&] { return static_cast<std::uint64_t>(end - word); };
+  if (left() < 2 || *word > left() - 2) return stack.end;
+  word += 1 + *word + 1;  // arguments, with their number and a 0
+  while (left() > 1 && *word++ != 0) continue;
+  for (; left() > 1 && word[0] != AT_NULL; word += 2) {
+    if (word[0] != AT_EXECFN || word[1] < low || word[1] >= stack.end) continue;
+    const std::uint64_t behind = word[1] + std::strlen(reinterpret_cast<const char*>(word[1])) + 1;
+    return (behind + kPage - 1) & ~(kPage - 1);
+  }
+  return stack.end;
+}
+
 class ElfFile {
  public:
   explicit ElfFile(const char* path) : fd_(open(path, O_RDONLY | O_CLOEXEC)) {
@@ -159,7 +176,8 @@ void tell_image(Thread& thread) {
   program.interpreter(interpreter);
   if (interpreter[0] != '\0') ElfFile(interpreter).tell_segments(stream);
   const Mapping stack = find_stack();
-  stream.put(RecordKind::kStack, {lowest_written(stack), stack.end});
+  const std::uint64_t low = lowest_written(stack);
+  stream.put(RecordKind::kStack, {low, end_of(stack, low)});
 }
 
 }  // namespace
