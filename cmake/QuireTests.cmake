@@ -18,8 +18,16 @@ if(NOT QUIRE_TEST_FOLDERS)
 endif()
 quire_link_existing(quire_test_base INTERFACE ${quire_hosts} quire_core rapidcheck)
 
+# The tests of the sanitized build are those of another, linked to what is instrumented here.
+set(QUIRE_TESTS_FROM "" CACHE PATH "A build whose compiled tests are linked; empty: compiled here")
+if(QUIRE_TESTS_FROM)
+  add_library(quire_test_support STATIC IMPORTED)
+  set_target_properties(quire_test_support PROPERTIES
+    IMPORTED_LOCATION ${QUIRE_TESTS_FROM}/libquire_test_support.a)
+endif()
+
 quire_sources(support_sources tests/support/*.cpp)
-if(support_sources)
+if(support_sources AND NOT QUIRE_TESTS_FROM)
   add_library(quire_test_support STATIC ${support_sources})
   target_compile_options(quire_test_support PRIVATE -O0)
   target_link_libraries(quire_test_support PUBLIC quire_test_base)
@@ -32,6 +40,29 @@ endif()
 
 # Builds the tests and what they need; the legs of `make test` build just this.
 add_custom_target(tests)
+
+# quire_test_program(<target> <source>...): the program, and the list of its objects for others.
+# The core comes first, so that its inline functions are the core's own: optimised, or instrumented.
+function(quire_test_program target)
+  set(list test_objects/${target}.txt)
+  if(QUIRE_TESTS_FROM)
+    file(STRINGS ${QUIRE_TESTS_FROM}/${list} objects)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${QUIRE_TESTS_FROM}/${list})
+    set_source_files_properties(${objects} PROPERTIES EXTERNAL_OBJECT ON)
+    add_executable(${target} ${objects})
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  else()
+    add_executable(${target} ${ARGN})
+    quire_unity(${target})
+    target_compile_options(${target} PRIVATE $<IF:${optimised},-O1,-O0>)
+    file(GENERATE OUTPUT ${list} CONTENT $<JOIN:$<TARGET_OBJECTS:${target}>,\n>)
+  endif()
+  # Reports name the tests' functions.
+  set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
+  target_link_options(${target} PRIVATE
+    LINKER:--whole-archive $<TARGET_FILE:quire_core> LINKER:--no-whole-archive)
+  set_target_properties(${target} PROPERTIES LINK_DEPENDS $<TARGET_FILE:quire_core>)
+endfunction()
 
 # On its own malloc; and programs that know nothing of it.
 function(quire_malloc_tests target)
@@ -63,27 +94,26 @@ foreach(folder IN LISTS test_folders)
     continue()
   endif()
   set(target test_${folder})
-  add_executable(${target} ${sources})
-  # Reports name the tests' functions.
-  set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
+  if(folder STREQUAL "api")
+    quire_sources(c_sources tests/api/*.c)
+    list(APPEND sources ${c_sources})
+  endif()
+  # To optimise a test takes longer than to run it; but for some models.
+  set(optimised 0)
+  if(folder MATCHES "^(lru|percpu_area)$")
+    set(optimised 1)
+  endif()
+  quire_test_program(${target} ${sources})
   add_dependencies(tests ${target})
   target_link_libraries(${target} PRIVATE quire_test_base GTest::gmock_main)
   quire_link_existing(${target} PRIVATE quire_test_support)
-  quire_unity(${target})
-  # To optimise a test takes longer than to run it; but for models, which run long.
-  set(optimised 0)
-  if(folder MATCHES "^(filemap|lru|malloc|mm|model|oracle|pagetable|percpu_area|slab|vma|vmalloc)$")
-    set(optimised 1)
-  endif()
-  target_compile_options(${target} PRIVATE $<IF:${optimised},-O1,-O0>)
-  # api and cli have definitions of their own, record uses names that the core has as well.
-  if(QUIRE_PRECOMPILE AND NOT optimised AND NOT folder MATCHES "^(api|cli|record)$")
+  # api has definitions of its own, record uses names that the core has as well.
+  if(QUIRE_PRECOMPILE AND NOT QUIRE_TESTS_FROM AND NOT optimised
+     AND NOT folder MATCHES "^(api|record)$")
     target_precompile_headers(${target} REUSE_FROM quire_test_support)
   endif()
   if(folder STREQUAL "api")
     target_link_libraries(${target} PRIVATE quire)
-    quire_sources(c_sources tests/api/*.c)
-    target_sources(${target} PRIVATE ${c_sources})
   endif()
   if(folder STREQUAL "native")
     quire_link_existing(${target} PRIVATE quire_malloc_heap)
@@ -93,7 +123,6 @@ foreach(folder IN LISTS test_folders)
   endif()
   if(folder MATCHES "^(cli|record)$")
     add_dependencies(${target} quire_cli)
-    target_compile_definitions(${target} PRIVATE QUIRE_CLI="$<TARGET_FILE:quire_cli>")
   endif()
   if(QUIRE_SANITIZE MATCHES "thread")
     # TSan's shadow wants the mappings where they are without address randomisation.
@@ -103,6 +132,10 @@ foreach(folder IN LISTS test_folders)
   if(QUIRE_SANITIZE)
     add_test(NAME ${folder} COMMAND ${target} --gtest_brief=1)
     set_tests_properties(${folder} PROPERTIES TIMEOUT 900)
+    # The longest first, so that none is left alone at the end.
+    if(folder MATCHES "^(model|oracle|slab)$")
+      set_tests_properties(${folder} PROPERTIES COST 100)
+    endif()
     continue()
   endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60

@@ -1,7 +1,8 @@
 #!/bin/sh
 # One leg of `make test`: a build of its own and the tests that only make sense in it.
-#   asan            every test under AddressSanitizer and UndefinedBehaviorSanitizer, and every
-#                   lock annotation: clang builds it, which reads them
+#   asan            the tests of the release build linked to a core, hosts and tools that clang
+#                   builds with AddressSanitizer and UndefinedBehaviorSanitizer; and every lock
+#                   annotation, which clang reads
 #   fuzz            each fuzzer from its corpus, the same inputs every time; or, with
 #                   QUIRE_FUZZ_SECONDS=n, new ones for so long. The canary must fail
 #   tsan            the tests with real threads under ThreadSanitizer
@@ -20,6 +21,7 @@ run_tests() { # run_tests DIRECTORY
 }
 
 leg_asan() {
+  build release tests
   build asan tests
   build asan core_and_hosts
   ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
@@ -58,19 +60,21 @@ leg_fuzz() {
     echo "fuzz: the canary's bug was not found, so no other fuzzer can be trusted"
     return 1
   fi
-  failed=0
-  for source in tests/fuzz/*_fuzz.cpp; do
-    name=$(basename "$source" _fuzz.cpp)
-    [ "$name" != canary ] || continue
-    if fuzz_one "$name" "$how_long"; then
-      echo "fuzz $name: $(grep -o 'number_of_executed_units.*' "build-asan/$name.log")"
-    else
-      tail -n 40 "build-asan/$name.log"
-      echo "fuzz $name: FAILED (the input is in build-asan/found)"
-      failed=1
-    fi
-  done
-  return "$failed"
+  export how_long
+  find tests/fuzz -name '*_fuzz.cpp' ! -name 'canary_*' | sort |
+    xargs -n 1 -P "$(nproc)" scripts/leg.sh fuzz_reported
+}
+
+# fuzz_reported SOURCE: one fuzzer, its count or its end told.
+fuzz_reported() {
+  name=$(basename "$1" _fuzz.cpp)
+  if fuzz_one "$name" "$how_long"; then
+    echo "fuzz $name: $(grep -o 'number_of_executed_units.*' "build-asan/$name.log")"
+  else
+    tail -n 40 "build-asan/$name.log"
+    echo "fuzz $name: FAILED (the input is in build-asan/found)"
+    return 1
+  fi
 }
 
 leg_install() {
@@ -80,5 +84,6 @@ leg_install() {
 
 case "${1:-}" in
   asan | fuzz | tsan | freestanding | install) "leg_$1" ;;
-  *) sed -n '2,9p' "$0" >&2; exit 2 ;;
+  fuzz_reported) fuzz_reported "$2" ;;
+  *) sed -n '2,10p' "$0" >&2; exit 2 ;;
 esac

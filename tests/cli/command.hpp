@@ -18,12 +18,17 @@ struct Outcome {
   std::string err;
 };
 
+// The tool of the build that this test program is of.
+inline std::string tool() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "quire";
+}
+
 // `arguments` as a shell takes them.
 inline Outcome quire(const std::string& arguments) {
   const Scratch scratch;
   const std::string out = scratch.path() / "out";
   const std::string err = scratch.path() / "err";
-  const std::string command = std::string(QUIRE_CLI) + " " + arguments + " >" + out + " 2>" + err;
+  const std::string command = tool() + " " + arguments + " >" + out + " 2>" + err;
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(out), text_of(err)};
 }

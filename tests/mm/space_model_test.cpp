@@ -4,16 +4,13 @@
 
 #include "tests/mm/space_model.hpp"
 #include "tests/process/process_machine.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace quire {
 namespace {
 
 // A million steps in all; where each costs twenty times as much, as many fewer.
-#ifdef QUIRE_DEBUG
-constexpr unsigned kSteps = 2000;
-#else
-constexpr unsigned kSteps = 40000;
-#endif
+const unsigned kSteps = under_sanitizer() ? 4000 : 40000;
 constexpr unsigned kSeeds = 25;
 
 class SpaceModelRun : public ::testing::TestWithParam<unsigned> {};

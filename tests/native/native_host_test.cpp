@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/cpu_contexts.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace quire {
 namespace {
@@ -48,9 +49,7 @@ TEST(NativeHost, TheMemoryMapOf16TibIsReservedAndCostsNothingUntilTouched) {
 }
 
 TEST(NativeHost, TheFramesOfA16TibMachineCanBeMapped) {
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "the sanitizer's shadow leaves no room";
-#endif
+  if (under_sanitizer()) GTEST_SKIP() << "the sanitizer's shadow leaves no room";
   NativeHost host;
   const std::uint64_t pages = std::uint64_t{16} << (40 - kPageShift);
   const Result<std::byte*> frames = host.reserve_frames(PageCount{pages});

@@ -9,17 +9,14 @@
 #include "hosts/native/native_host.hpp"
 #include "tests/mm/space_model.hpp"
 #include "tests/support/audited.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/small_machine.hpp"
 
 namespace quire {
 namespace {
 
 // Under TSan each step costs ten times as much.
-#ifdef __SANITIZE_THREAD__
-constexpr unsigned kSpaceSteps = 1500;
-#else
-constexpr unsigned kSpaceSteps = 6000;
-#endif
+const unsigned kSpaceSteps = under_thread_sanitizer() ? 1500 : 6000;
 
 class SpaceThreads : public testing::Test, public ProcessCalls {
  protected:

@@ -226,7 +226,7 @@ TEST_F(Recording, HasTheStatusOfItsProgram) {
 }
 
 TEST_F(Recording, WithoutRoomEndsTheProgramAndSaysSo) {
-  const std::string command = "trap '' XFSZ; ulimit -f 300; exec " QUIRE_CLI " record -o " +
+  const std::string command = "trap '' XFSZ; ulimit -f 300; exec " + tools::tool() + " record -o " +
                               trace() + " --window 1 -- sort " + file("lines") + " 2>&1";
   const std::string said = shell("sh -c \"" + command + "\"; echo status $?");
   EXPECT_THAT(said, HasSubstr("quire: cannot write to " + trace() + ".parts-"));
@@ -247,8 +247,8 @@ TEST_F(Recording, ThatIsInterruptedIsATraceOfWhatWasUntilThen) {
   if (group == 0) {
     setpgid(0, 0);
     execl("/bin/sh", "sh", "-c",
-          ("exec " QUIRE_CLI " record -o " + trace() + " -- sh -c 'echo > " + file("ready") +
-           "; exec sleep 100' 2>" + file("said")).c_str(),
+          ("exec " + tools::tool() + " record -o " + trace() + " -- sh -c 'echo > " +
+           file("ready") + "; exec sleep 100' 2>" + file("said")).c_str(),
           nullptr);
     _exit(1);
   }
