@@ -67,7 +67,7 @@ Result<void> ProcessAudit::check() {
 Result<void> ProcessAudit::check_vmas(const Process& process) {
   const Mm& mm = *process.mm;
   if (const char* const fault = mm.vmas.fault()) return broken(process, fault, VirtAddr{0});
-  PageCount total, locked;
+  PageCount total, locked, data, exec, stack;
   for (const Vma* vma = mm.vmas.first(); vma != nullptr; vma = vma->next) {
     const bool whole = vma->start().is_aligned(kPageSize) && vma->end().is_aligned(kPageSize);
     if (!whole || vma->end() <= vma->start() || mm.layout.task_size < vma->end())
@@ -75,9 +75,19 @@ Result<void> ProcessAudit::check_vmas(const Process& process) {
     if (vma->mm != &mm) return broken(process, "a mapping of another process", vma->start());
     total += vma->pages();
     if (vma->has(VmFlags::kLocked)) locked += vma->pages();
+    const bool writable = vma->has(VmFlags::kWrite);
+    if (vma->has(VmFlags::kGrowsDown))
+      stack += vma->pages();
+    else if (vma->has(VmFlags::kExec) && !writable)
+      exec += vma->pages();
+    else if (writable && !vma->has(VmFlags::kShared))
+      data += vma->pages();
   }
   if (total != mm.total) return broken(process, "total_vm is not what is mapped", VirtAddr{0});
   if (locked != mm.locked) return broken(process, "locked_vm is not what is locked", VirtAddr{0});
+  if (data != mm.data) return broken(process, "data_vm is not what is private", VirtAddr{0});
+  if (exec != mm.exec) return broken(process, "exec_vm is not what is code", VirtAddr{0});
+  if (stack != mm.stack) return broken(process, "stack_vm is not what grows down", VirtAddr{0});
   return {};
 }
 

@@ -1,6 +1,6 @@
 // The audit of processes, and of the pages that they and files have in use.
 //
-//   VMAs      in order, within the user's addresses, as many pages as the Mm says
+//   VMAs      in order, within the user's addresses, as many pages as the Mm says, of each kind
 //   entries   each within a VMA, of a page in use that reverse mapping or the file leads back
 //             from; a private one may be written only where the page is its Mm's alone
 //   pages     mapcount is the number of entries; there are at least so many references, one more

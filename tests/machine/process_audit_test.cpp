@@ -37,6 +37,9 @@ class Populated : public ProcessMachine {
   Page& alone() { return at(page(anon, 0)); }
   Page& shared() { return at(page(anon, 2)); }
   void change(VirtAddr place, Entry now) { exchange_entry(mm().tables.format(), slot(place), now); }
+  static void change(PageCount& count, int sign) {
+    count = sign > 0 ? count + PageCount{1} : count - PageCount{1};
+  }
   void flip(Page& of, PageFlag flag) {
     (of.word.has(flag) ? of.word.clear(flag) : of.word.set(flag));
   }
@@ -91,11 +94,15 @@ const Damage kDamages[] = {
        m.mm().vmas.at(m.anon)->mm = sign > 0 ? m.child->mm : m.parent.mm;
      }},
     {"TotalOfPages", "total_vm is not",
-     [](Populated& m, int sign) {
-       m.mm().total = sign > 0 ? m.mm().total + PageCount{1} : m.mm().total - PageCount{1};
-     }},
+     [](Populated& m, int sign) { m.change(m.mm().total, sign); }},
     {"LockedPages", "locked_vm is not",
      [](Populated& m, int sign) { m.mm().locked = PageCount{sign > 0 ? 1u : 0u}; }},
+    {"PagesOfData", "data_vm is not",
+     [](Populated& m, int sign) { m.change(m.mm().data, sign); }},
+    {"PagesOfCode", "exec_vm is not",
+     [](Populated& m, int sign) { m.change(m.mm().exec, sign); }},
+    {"PagesOfStack", "stack_vm is not",
+     [](Populated& m, int sign) { m.change(m.mm().stack, sign); }},
     {"Mapcount", "has a mapcount that is not the number of entries",
      [](Populated& m, int sign) { m.shared().mapcount += sign; }},
     {"MappedByNobody", "has a mapcount that is not the number of entries",
