@@ -3,18 +3,10 @@
 
 #include <map>
 #include <optional>
-#include <string>
 
-#include "mm/mm.hpp"
+#include "tests/mm/naive_page.hpp"
 
 namespace quire {
-
-struct NaivePage {
-  VmFlags flags{};    // but for what every page has
-  std::string bytes;  // its content; none: zeros
-  // Whether a page is there: surely, surely not, or the page of zeros may be.
-  enum class There : std::uint8_t { kNo, kMaybe, kYes } there = There::kNo;
-};
 
 class NaiveSpace {
  public:
@@ -30,13 +22,22 @@ class NaiveSpace {
     [[nodiscard]] std::uint64_t end() const { return first + count; }
   };
 
+  static constexpr VmFlags kUncounted = VmFlags::kNoReserve | VmFlags::kShared;
   static NaivePage fresh(VmFlags flags) {
-    if (any(flags & VmFlags::kWrite) && !any(flags & VmFlags::kNoReserve))
-      flags |= VmFlags::kAccount;
+    if (any(flags & VmFlags::kWrite) && !any(flags & kUncounted)) flags |= VmFlags::kAccount;
     return {.flags = flags, .bytes = {}};
   }
-  void map(Span span, VmFlags flags) {
-    for (std::uint64_t at = span.first; at < span.end(); ++at) pages[at] = fresh(flags);
+  // Shows `object` from page `index` on; null: nothing.
+  struct Shown {
+    std::shared_ptr<NaiveObject> object;
+    std::uint64_t index = 0;
+  };
+  void map(Span span, VmFlags flags, const Shown& shown) {
+    for (std::uint64_t i = 0; i < span.count; ++i) {
+      NaivePage& page = pages[span.first + i] = fresh(flags);
+      page.object = shown.object;
+      page.index = shown.index + i;
+    }
     if (any(flags & VmFlags::kLocked)) static_cast<void>(populate(span));
   }
   void unmap(Span span) {
@@ -72,9 +73,9 @@ class NaiveSpace {
     return until_hole(span, [&](NaivePage& page) {
       const bool writable = any(page.flags & VmFlags::kWrite);
       page.flags = (page.flags & ~VmFlags::kAccess) | access;
-      if (writable || !any(access & VmFlags::kWrite)) return;
-      if (!any(page.flags & VmFlags::kNoReserve)) page.flags |= VmFlags::kAccount;
-      if ((page.flags & VmFlags::kAnyLocked) == VmFlags::kLocked) page.there = There::kYes;
+      if (writable || !any(access & VmFlags::kWrite) || page.is_shared()) return;
+      if (!any(page.flags & kUncounted)) page.flags |= VmFlags::kAccount;
+      if ((page.flags & VmFlags::kAnyLocked) == VmFlags::kLocked) populate_page(page);
     });
   }
   Answer lock(Span span, VmFlags locks) {
@@ -88,22 +89,47 @@ class NaiveSpace {
     for (std::uint64_t at = span.first; at < span.end(); ++at) {
       NaivePage& page = pages.at(at);
       if (any(page.flags & VmFlags::kLockOnFault)) continue;
-      if (!any(page.flags & VmFlags::kAccess)) return Errno::kNoMemory;
-      if (any(page.flags & VmFlags::kWrite)) page.there = There::kYes;
-      if (page.there == There::kNo) page.there = There::kMaybe;
+      if (!any(page.flags & VmFlags::kAccess) || page.beyond()) return Errno::kNoMemory;
+      populate_page(page);
     }
     return {};
+  }
+  // What is private and may be written is copied.
+  static void populate_page(NaivePage& page) {
+    if (page.beyond()) return;
+    const bool copies = any(page.flags & VmFlags::kWrite) && !page.is_shared();
+    if (copies && page.shows()) {
+      page.bytes = page.content();
+      page.bytes.resize(kPageSize.raw());
+    }
+    if (copies || page.shows())
+      page.bring(There::kYes);
+    else if (page.there == There::kNo)
+      page.there = There::kMaybe;
   }
   Answer forget(Span span) {
     return over_holes(span, [](NaivePage& page) {
       if (any(page.flags & VmFlags::kLocked)) return false;
-      page.there = There::kNo;
-      page.bytes.clear();
+      page.forget();
       return true;
     });
   }
-  Answer advise(Span span, VmFlags set, VmFlags clear) {
-    return over_holes(span, [&](NaivePage& page) {
+  Answer advise(Span span, Advice advice) {
+    struct Kind {
+      Advice advice;
+      VmFlags set, clear;
+    };
+    static constexpr Kind kKinds[] = {
+        {Advice::kDontFork, VmFlags::kDontCopy, VmFlags::kNone},
+        {Advice::kDoFork, VmFlags::kNone, VmFlags::kDontCopy},
+        {Advice::kWipeOnFork, VmFlags::kWipeOnFork, VmFlags::kNone},
+        {Advice::kKeepOnFork, VmFlags::kNone, VmFlags::kWipeOnFork},
+        {Advice::kSequential, VmFlags::kSeqRead, VmFlags::kRandRead},
+        {Advice::kRandom, VmFlags::kRandRead, VmFlags::kSeqRead},
+        {Advice::kNormal, VmFlags::kNone, VmFlags::kSeqRead | VmFlags::kRandRead}};
+    const auto [same, set, clear] = *std::ranges::find(kKinds, advice, &Kind::advice);
+    return over_holes(span, [set = set, clear = clear](NaivePage& page) {
+      if (any(set & VmFlags::kWipeOnFork) && page.object != nullptr) return false;
       page.flags = (page.flags & ~clear) | set;
       return true;
     });
@@ -122,24 +148,20 @@ class NaiveSpace {
     if (!keep) pages.erase(from);
     if (!keep) return {};
     old.flags &= ~VmFlags::kAnyLocked;
-    old.there = There::kNo;
-    old.bytes.clear();
+    old.forget();
     return {};
   }
   Answer grow(std::uint64_t at) {
     if (!pages.contains(at)) return Errno::kFault;
     if (pages.contains(at + 1)) return Errno::kNoMemory;
-    pages[at + 1] = {.flags = pages.at(at).flags, .bytes = {}};
+    const NaivePage& last = pages.at(at);
+    pages[at + 1] = {
+        .flags = last.flags, .bytes = {}, .object = last.object, .index = last.index + 1};
     if (any(pages.at(at).flags & VmFlags::kLocked)) static_cast<void>(populate({at + 1, 1}));
     return {};
   }
   // One byte of a page that may be written.
-  void write(std::uint64_t at, Bytes offset, char value) {
-    NaivePage& page = pages.at(at);
-    page.there = There::kYes;
-    page.bytes.resize(kPageSize.raw());
-    page.bytes[offset.raw()] = value;
-  }
+  void write(std::uint64_t at, Bytes offset, char value) { pages.at(at).write(offset, value); }
   // This is the child's from now on.
   void fork() {
     std::erase_if(pages, [](const auto& page) {

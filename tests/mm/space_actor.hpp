@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 
 #include "tests/mm/naive_space.hpp"
 #include "tests/mm/space_steps.hpp"
@@ -17,13 +18,25 @@ class SpaceActor {
       : calls_(&calls), process_(&process), first_(first) {
     mm().limits.ipc_lock = true;
   }
+  // A file that its mappings show, and the model of it.
+  struct Shared {
+    File* file = nullptr;
+    std::shared_ptr<NaiveObject> object{};
+  };
+  void use(const Shared& file) { file_ = file; }
   [[nodiscard]] Process& process() const { return *process_; }
-  [[nodiscard]] std::uint64_t accounted() const { return naive_.count(VmFlags::kAccount); }
+  // Pages that are promised to this process alone, and what it shows with others.
+  [[nodiscard]] std::uint64_t accounted(std::set<const NaiveObject*>& objects) const {
+    for (const auto& [at, page] : naive_.pages)
+      if (page.object != nullptr) objects.insert(page.object.get());
+    return naive_.count(VmFlags::kAccount);
+  }
 
   [[nodiscard]] SpaceActor fork() const {
     SpaceActor child(*calls_, calls_->fork(*process_), first_);
     child.naive_ = naive_;
     child.naive_.fork();
+    child.file_ = file_;
     return child;
   }
   // All but what changes the family.
@@ -64,16 +77,13 @@ class SpaceActor {
   void compare_all() {
     compare();
     for (const auto& [number, page] : naive_.pages)
-      if (page.there == There::kYes && any(page.flags & VmFlags::kAccess))
+      if (page.is_there() == There::kYes && any(page.flags & VmFlags::kAccess))
         compare_bytes(number, page);
   }
 
  private:
   using There = NaivePage::There;
   using Span = NaiveSpace::Span;
-  static constexpr VmFlags kCompared =
-      VmFlags::kAccess | VmFlags::kAnyLocked | VmFlags::kDontCopy | VmFlags::kWipeOnFork |
-      VmFlags::kSeqRead | VmFlags::kRandRead | VmFlags::kNoReserve | VmFlags::kAccount;
 
   Mm& mm() { return *process_->mm; }
   Caller caller() { return calls_->floor->caller(*process_); }
@@ -86,36 +96,34 @@ class SpaceActor {
   }
 
   void map(const SpaceStep& step) {
-    same(do_mmap(caller(), {.address = at(step.first),
-                            .length = size_of(PageCount{step.count}),
-                            .prot = step.value,
-                            .flags = step.more}),
-         {});
+    const bool shared = (step.more & map::kType) == map::kShared;
+    const bool of_file = (step.more & map::kAnonymous) == 0 && file_.file != nullptr;
+    NaiveSpace::Shown shown;
+    MmapRequest request{.address = at(step.first),
+                        .length = size_of(PageCount{step.count}),
+                        .prot = step.value,
+                        .flags = step.more | (of_file ? 0 : map::kAnonymous)};
+    if (of_file) {
+      request.file = file_.file;
+      request.offset = size_of(PageCount{step.offset});
+      shown = {file_.object, step.offset};
+    } else if (shared) {
+      shown.object =
+          std::make_shared<NaiveObject>(step.count, (step.more & map::kNoReserve) == 0);
+    }
+    same(do_mmap(caller(), request), {});
     VmFlags flags = static_cast<VmFlags>(step.value);
+    if (shared) flags |= VmFlags::kShared;
     if ((step.more & map::kNoReserve) != 0) flags |= VmFlags::kNoReserve;
     if ((step.more & map::kLocked) != 0) flags |= VmFlags::kLocked;
-    naive_.map({step.first, step.count}, flags);
+    naive_.map({step.first, step.count}, flags, shown);
   }
   void advise(const SpaceStep& step) {
-    struct Kind {
-      Advice advice;
-      VmFlags set, clear;
-    };
-    static constexpr Kind kKinds[] = {
-        {Advice::kDontFork, VmFlags::kDontCopy, VmFlags::kNone},
-        {Advice::kDoFork, VmFlags::kNone, VmFlags::kDontCopy},
-        {Advice::kWipeOnFork, VmFlags::kWipeOnFork, VmFlags::kNone},
-        {Advice::kKeepOnFork, VmFlags::kNone, VmFlags::kWipeOnFork},
-        {Advice::kSequential, VmFlags::kSeqRead, VmFlags::kRandRead},
-        {Advice::kRandom, VmFlags::kRandRead, VmFlags::kSeqRead},
-        {Advice::kNormal, VmFlags::kNone, VmFlags::kSeqRead | VmFlags::kRandRead}};
     const auto advice = static_cast<Advice>(step.value);
     const auto done =
         do_madvise(caller(), at(step.first), size_of(PageCount{step.count}), advice);
     const Span span{step.first, step.count};
-    if (advice == Advice::kDontNeed) return same(done, naive_.forget(span));
-    for (const Kind& kind : kKinds)
-      if (kind.advice == advice) same(done, naive_.advise(span, kind.set, kind.clear));
+    same(done, advice == Advice::kDontNeed ? naive_.forget(span) : naive_.advise(span, advice));
   }
   void move(const SpaceStep& step) {
     same(do_mremap(caller(), {at(step.first), kPageSize, kPageSize, step.value, at(step.more)}),
@@ -129,7 +137,8 @@ class SpaceActor {
   }
   bool reaches(const SpaceStep& step, VmFlags needed, Access access) {
     const auto there = naive_.pages.find(step.first);
-    const bool allowed = there != naive_.pages.end() && any(there->second.flags & needed);
+    const bool allowed = there != naive_.pages.end() && any(there->second.flags & needed) &&
+                         !there->second.beyond();
     const FaultEnd end = calls_->try_touch(*process_, at(step.first), access);
     EXPECT_EQ(end == FaultEnd::kMinor, allowed);
     return allowed;
@@ -144,49 +153,48 @@ class SpaceActor {
   void read(const SpaceStep& step) {
     if (!reaches(step, VmFlags::kAccess, Access::kUserRead)) return;
     NaivePage& page = naive_.pages.at(step.first);
-    if (page.there == There::kNo) page.there = There::kMaybe;
+    if (page.is_there() == There::kNo) page.bring(There::kMaybe);
     compare_bytes(step.first, page);
   }
 
   void compare_pages() {
-    ASSERT_EQ(fault(), nullptr);
+    {
+      const SharedGuard guard(mm().mmap_lock);
+      ASSERT_EQ(mm().vmas.fault(), nullptr);
+    }
     for (std::uint64_t number = first_; number <= first_ + SpaceSteps::kPages; ++number) {
       const std::optional<VmFlags> flags = flags_at(at(number));
       const auto page = naive_.pages.find(number);
       ASSERT_EQ(flags.has_value(), page != naive_.pages.end()) << number - first_;
       if (!flags.has_value()) continue;
-      ASSERT_EQ(raw(*flags & kCompared), raw(page->second.flags & kCompared))
-          << "page " << number - first_;
+      ASSERT_EQ(raw(*flags & NaivePage::kFlags), raw(page->second.flags)) << number - first_;
       compare_page(number, page->second);
     }
   }
   void compare_page(std::uint64_t number, const NaivePage& page) {
     std::uint8_t there = 9;
     same(do_mincore(caller(), at(number), kPageSize, {&there, 1}), {});
-    if (page.there == There::kMaybe) return;
-    ASSERT_EQ(there, page.there == There::kYes ? 1 : 0) << number - first_;
+    if (page.is_there() == There::kMaybe) return;
+    ASSERT_EQ(there, page.is_there() == There::kYes ? 1 : 0) << number - first_;
   }
   void compare_bytes(std::uint64_t number, const NaivePage& page) {
     static const std::string kZeros(kPageSize.raw(), '\0');
     const std::string found = calls_->read(*process_, at(number), kPageSize.raw());
-    ASSERT_EQ(found == (page.bytes.empty() ? kZeros : page.bytes), true)
+    const std::string& content = page.content();
+    ASSERT_EQ(found == (content.empty() ? kZeros : content), true)
         << "content of page " << number - first_;
-  }
-  const char* fault() {
-    const SharedGuard guard(mm().mmap_lock);
-    return mm().vmas.fault();
   }
   std::optional<VmFlags> flags_at(VirtAddr at) {
     const SharedGuard guard(mm().mmap_lock);
     const Vma* const vma = mm().vmas.at(at);
-    if (vma == nullptr) return {};
-    return vma->flags;
+    return vma == nullptr ? std::nullopt : std::optional(vma->flags);
   }
 
   ProcessCalls* calls_;
   Process* process_;
   std::uint64_t first_;
   NaiveSpace naive_;
+  Shared file_;
 };
 
 }  // namespace quire

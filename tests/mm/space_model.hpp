@@ -10,6 +10,9 @@ class SpaceModel {
   SpaceModel(ProcessCalls& calls, Process& process, const SpaceSteps& steps)
       : calls_(calls), steps_(steps), parent_(SpaceActor(calls, process, steps.first())) {}
 
+  // What mappings of a file show from now on: all of it is in memory.
+  void use(const SpaceActor::Shared& file) { parent_.use(file); }
+
   SpaceStep step() {
     const SpaceStep step = steps_.next();
     acting_ = step.by_child ? &*child_ : &parent_;
@@ -31,7 +34,11 @@ class SpaceModel {
   }
   // Pages that are promised to all of them.
   [[nodiscard]] std::uint64_t accounted() const {
-    return parent_.accounted() + (child_.has_value() ? child_->accounted() : 0);
+    std::set<const NaiveObject*> objects;
+    std::uint64_t sum = parent_.accounted(objects);
+    if (child_.has_value()) sum += child_->accounted(objects);
+    for (const NaiveObject* const object : objects) sum += object->promised();
+    return sum;
   }
   // The process that is there in the end, without a child.
   Process& last() {

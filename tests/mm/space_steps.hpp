@@ -35,6 +35,7 @@ struct SpaceStep {
   std::uint64_t count = 1;
   std::uint64_t value = 0;   // protection, advice, flags of mremap, or a byte
   std::uint64_t more = 0;    // flags of mmap; where to move, in pages; which byte to write
+  std::uint64_t offset = 0;  // of a mapping of the file, in pages
 
   // As a line of a script.
   [[nodiscard]] std::string line() const {
@@ -70,8 +71,10 @@ struct SpaceStep {
 class SpaceSteps {
  public:
   static constexpr std::uint64_t kPages = 40;
-  // Children: none, ones that exit before their parents, ones of which some succeed them.
+  // Children: none, ones that exit before their parents, ones of which some succeed them. These
+  // have shared memory and a file as well; recordings are of kChild.
   enum class Family : std::uint8_t { kNone, kChild, kHeirs };
+  static constexpr std::uint64_t kFilePages = 16;
 
   // The arena begins with page `first`.
   SpaceSteps(unsigned seed, Family family, std::uint64_t first = 0x100000000)
@@ -120,7 +123,11 @@ class SpaceSteps {
     if (step.op != kMap) return;
     const std::uint64_t extra =
         below(4) != 0 ? 0 : below(2) != 0 ? map::kNoReserve : map::kLocked;
-    step.more = map::kPrivate | map::kAnonymous | map::kFixed | extra;
+    const std::uint64_t kind = family_ == Family::kHeirs ? below(6) : 0;
+    const bool of_file = kind > 3;
+    if (of_file) step.offset = below(kFilePages);
+    step.more = (kind % 2 != 0 ? map::kShared : map::kPrivate) |
+                (of_file ? 0 : map::kAnonymous) | map::kFixed | extra;
   }
   std::uint64_t page() { return first_ + below(kPages); }
   std::uint64_t access() {
