@@ -1,7 +1,7 @@
 // A real file through the page cache, by real threads: each writes and reads a part of its own,
 // while pages are written back and dropped.
+#include <fcntl.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -114,6 +114,52 @@ TEST_F(FileThreads, EachReadsWhatItWroteAndTheFileHasAllOfItInTheEnd) {
   for (const NodeItem item : {NodeItem::kNrFilePages, NodeItem::kNrDirty, NodeItem::kNrWriteback,
                               NodeItem::kNrInactiveFile, NodeItem::kNrActiveFile})
     EXPECT_EQ(exact(machine_, item), 0) << name_of(item);
+  EXPECT_TRUE(audited(machine_));
+}
+
+// The system refuses writes where a descriptor is for reading alone, and reads where it is for
+// writing alone.
+TEST_F(FileThreads, WhatTheSystemRefusesIsToldOnceAndNoByteIsLost) {
+  const OnCpu on_cpu(machine_.cpus().front());
+  const std::string path = "/proc/self/fd/" + std::to_string(descriptor_);
+  const int whole = dup(descriptor_);
+  const auto use = [&](int flags) {
+    const int other = open(path.c_str(), flags | O_CLOEXEC);
+    ASSERT_GE(other, 0);
+    ASSERT_EQ(dup2(other, descriptor_), descriptor_);
+    close(other);
+  };
+  File file(*mapping_, {}, "file", nullptr);
+  File beside(*mapping_, {}, "file", nullptr);
+  ByteVector bytes(3 * kPageSize.raw(), std::byte{'a'});
+  ASSERT_TRUE(cache_->write(file, {Bytes{0}, bytes}).has_value());
+  ASSERT_TRUE(cache_->fsync(file).has_value());
+
+  use(O_RDONLY);
+  bytes[kPageSize.raw()] = std::byte{'b'};
+  ASSERT_TRUE(cache_->write(file, {Bytes{0}, bytes}).has_value());
+  EXPECT_EQ(cache_->fsync(file).error(), Errno::kIo);
+  EXPECT_TRUE(cache_->fsync(file).has_value()) << "it has been told";
+  EXPECT_EQ(cache_->fsync(beside).error(), Errno::kIo);
+  EXPECT_EQ(cache_->truncate(*mapping_, Bytes{100}).error(), Errno::kIo);
+  EXPECT_EQ(mapping_->size(), Bytes{bytes.size()});
+  ByteVector read(bytes.size());
+  ASSERT_TRUE(cache_->read(file, {Bytes{0}, read}).has_value());
+  EXPECT_EQ(read, bytes) << "what could not be written is still in memory";
+
+  ASSERT_EQ(dup2(whole, descriptor_), descriptor_);
+  ASSERT_TRUE(cache_->write(file, {Bytes{0}, bytes}).has_value());
+  ASSERT_TRUE(cache_->fsync(file).has_value());
+  cache_->drop_caches();
+  use(O_WRONLY);
+  EXPECT_EQ(cache_->read(file, {Bytes{0}, read}).error(), Errno::kIo);
+  ASSERT_EQ(dup2(whole, descriptor_), descriptor_);
+  std::ranges::fill(read, std::byte{0});
+  ASSERT_TRUE(cache_->read(file, {Bytes{0}, read}).has_value());
+  EXPECT_EQ(read, bytes) << "read again once it can be";
+  close(whole);
+  cache_->evict(*mapping_);
+  lru_->drain_all();
   EXPECT_TRUE(audited(machine_));
 }
 
