@@ -7,6 +7,7 @@ const char* name_of(Errno error) {
     case Errno::kPermission: return "EPERM";
     case Errno::kNoEntry: return "ENOENT";
     case Errno::kIo: return "EIO";
+    case Errno::kNoSuchAddress: return "ENXIO";
     case Errno::kBadFile: return "EBADF";
     case Errno::kAgain: return "EAGAIN";
     case Errno::kNoMemory: return "ENOMEM";
@@ -16,7 +17,9 @@ const char* name_of(Errno error) {
     case Errno::kExists: return "EEXIST";
     case Errno::kNoDevice: return "ENODEV";
     case Errno::kInvalid: return "EINVAL";
+    case Errno::kTooManyFiles: return "EMFILE";
     case Errno::kTextBusy: return "ETXTBSY";
+    case Errno::kFileTooBig: return "EFBIG";
     case Errno::kNoSpace: return "ENOSPC";
     case Errno::kRange: return "ERANGE";
     case Errno::kOverflow: return "EOVERFLOW";

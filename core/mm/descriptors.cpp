@@ -19,7 +19,7 @@ Result<int> Descriptors::add(File& file, OnExec on_exec) {
   constexpr std::uint32_t kFirst = 64;
   std::uint32_t number = 0;
   while (number < slots_.size() && slots_[number].file != nullptr) ++number;
-  if (number >= kLimit) return kTooManyFiles;
+  if (number >= kLimit) return Errno::kTooManyFiles;
   if (number == slots_.size()) QUIRE_TRY(grow(number == 0 ? kFirst : 2 * number));
   slots_[number] = {&file, on_exec};
   return static_cast<int>(number);

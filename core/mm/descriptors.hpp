@@ -16,11 +16,6 @@
 
 namespace quire {
 
-// Errors that only calls on open files give: ENXIO, EMFILE, EFBIG.
-inline constexpr Errno kNoSuchAddress{6};
-inline constexpr Errno kTooManyFiles{24};
-inline constexpr Errno kFileTooBig{27};
-
 class Descriptors {
  public:
   static constexpr int kLimit = 1024;

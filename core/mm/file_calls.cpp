@@ -31,7 +31,7 @@ Result<Bytes> read_at(const Process& process, File& file, const ReadRequest& req
 Result<Bytes> write_at(const Process& process, File& file, const WriteRequest& request) {
   if (request.from.empty()) return Bytes{0};
   const Bytes offset = file.mode().append ? file.mapping().size() : request.offset;
-  if (offset.raw() >= kLargestFile) return kFileTooBig;
+  if (offset.raw() >= kLargestFile) return Errno::kFileTooBig;
   const std::uint64_t room = min_of<std::uint64_t>(kLargestFile - offset.raw(), kMostAtOnce);
   const std::size_t length = min_of<std::uint64_t>(request.from.size(), room);
   return cache_of(process).write(file, {offset, request.from.first(length)});
@@ -49,11 +49,11 @@ Bytes next_edge(Mapping& mapping, Bytes at, bool data) {
 Result<Bytes> seek_edge(Mapping& mapping, const SeekTo& to) {
   const Bytes at{static_cast<std::uint64_t>(to.offset)};
   const Bytes size = mapping.size();
-  if (to.offset < 0 || at >= size) return kNoSuchAddress;
+  if (to.offset < 0 || at >= size) return Errno::kNoSuchAddress;
   const bool data = to.whence == seek::kData;
   if (!mapping.is_shmem()) return data ? at : size;
   const Bytes found = next_edge(mapping, at, data);
-  if (data && found >= size) return kNoSuchAddress;
+  if (data && found >= size) return Errno::kNoSuchAddress;
   return found;
 }
 
@@ -130,7 +130,7 @@ Result<void> do_fallocate(Process& process, int number, const AllocateRequest& r
   if (!file->mode().write) return Errno::kBadFile;
   const Extent part{Bytes{static_cast<std::uint64_t>(request.offset)},
                     Bytes{static_cast<std::uint64_t>(request.length)}};
-  if ((part.start + part.length).raw() > kLargestFile) return kFileTooBig;
+  if ((part.start + part.length).raw() > kLargestFile) return Errno::kFileTooBig;
   Mapping& mapping = file->mapping();
   if (punch) return cache_of(process).punch(mapping, part);
   using enum PageCache::SizeChange;
