@@ -110,8 +110,13 @@ class PageCache {
   };
   static constexpr std::uint64_t kNoAge = ~std::uint64_t{0};
   std::uint64_t flush(const Flush& flush);
-  // All that was dirty is written. The error since the file's opener was last told.
-  Result<void> fsync(File& file);
+  // What was dirty is written, of all or of these. The error since the opener was last told.
+  struct Pages {
+    std::uint64_t first = 0;
+    std::uint64_t last = ~std::uint64_t{0};
+  };
+  Result<void> fsync(File& file) { return fsync(file, Pages{}); }
+  Result<void> fsync(File& file, const Pages& pages);
 
   // Clean pages that nobody uses leave: these, or all (vm.drop_caches). Returns how many.
   std::uint64_t invalidate(Mapping& mapping, const Want& want);
@@ -177,10 +182,10 @@ class PageCache {
   void zero_within(Mapping& mapping, const Extent& part);
   bool clear_dirty(Mapping& mapping, Page& page);
   void begin_write(Mapping& mapping, Page& page);
-  static void mark_to_write(Mapping& mapping);
+  static void mark_to_write(Mapping& mapping, const Pages& pages);
   std::uint64_t write_marked(Mapping& mapping, PageCount most, Sync sync);
   bool begin_one(Run& run, Page& page, Sync sync);
-  void wait_written(Mapping& mapping);
+  void wait_written(Mapping& mapping, const Pages& pages);
   std::uint64_t flush_old(const Flush& flush);
   void take_out(Mapping& mapping, const MappingUsers::Part& part);
   bool remove_if_unused(Mapping& mapping, Page& page);

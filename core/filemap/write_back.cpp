@@ -67,21 +67,22 @@ std::uint64_t PageCache::flush_old(const Flush& flush) {
   return begun;
 }
 
-Result<void> PageCache::fsync(File& file) {
+Result<void> PageCache::fsync(File& file, const Pages& pages) {
   Mapping& mapping = file.mapping();
   if (!mapping.is_shmem()) {
+    mark_to_write(mapping, pages);
     write_marked(mapping, kNoLimit, Sync::kYes);
-    wait_written(mapping);
+    wait_written(mapping, pages);
   }
   return mapping.errors_.check_and_advance(file.errors_seen);
 }
 
 // To be sure to end, whoever waits writes what is dirty now, and not what gets dirty meanwhile.
-void PageCache::mark_to_write(Mapping& mapping) {
+void PageCache::mark_to_write(Mapping& mapping, const Pages& pages) {
   const SpinGuard guard(mapping.lock);
   const unsigned dirty = ::quire::index_of(CacheMark::kDirty);
-  auto entry = mapping.pages_.next_marked(RadixTree::Index{0}, dirty);
-  while (entry.has_value()) {
+  auto entry = mapping.pages_.next_marked(RadixTree::Index{pages.first}, dirty);
+  while (entry.has_value() && entry->index <= pages.last) {
     mapping.pages_.set_mark(RadixTree::Index{entry->index},
                             ::quire::index_of(CacheMark::kToWrite));
     entry = mapping.pages_.next_marked(RadixTree::Index{entry->index + 1}, dirty);
@@ -90,7 +91,6 @@ void PageCache::mark_to_write(Mapping& mapping) {
 
 std::uint64_t PageCache::write_marked(Mapping& mapping, PageCount most, Sync sync) {
   if (mapping.is_shmem()) return 0;
-  if (sync == Sync::kYes) mark_to_write(mapping);
   const CacheMark mark = sync == Sync::kYes ? CacheMark::kToWrite : CacheMark::kDirty;
   Run run{*this, mapping, Run::Way::kWrite};
   std::uint64_t begun = 0;
@@ -134,13 +134,15 @@ bool PageCache::begin_one(Run& run, Page& page, Sync sync) {
   return true;
 }
 
-void PageCache::wait_written(Mapping& mapping) {
-  for (std::uint64_t index = 0;;) {
+void PageCache::wait_written(Mapping& mapping, const Pages& pages) {
+  for (std::uint64_t index = pages.first;;) {
     Page* const page = mapping.next(array_, index, CacheMark::kWriteback);
     if (page == nullptr) return;
     index = offset_of(*page) + 1;
-    wait_for(*page, PageFlag::kWriteback);
+    const bool wanted = index - 1 <= pages.last;
+    if (wanted) wait_for(*page, PageFlag::kWriteback);
     parts_.lru.put(*page);
+    if (!wanted) return;
   }
 }
 

@@ -90,9 +90,10 @@ Result<void> punch(Vma& vma, VirtRange part) {
   return vma.mm->parts.cache.punch(vma.file->mapping(), {start, part.length()});
 }
 
-Result<void> write_back(const Vma& vma, VirtRange) {
+Result<void> write_back(const Vma& vma, VirtRange part) {
   if (vma.file == nullptr || !vma.has(VmFlags::kShared)) return {};
-  return vma.mm->parts.cache.fsync(*vma.file);
+  return vma.mm->parts.cache.fsync(*vma.file,
+                                   {vma.index_of(part.start), vma.index_of(part.end - kPageSize)});
 }
 
 }  // namespace quire::backing

@@ -119,15 +119,10 @@ Result<void> for_each_part(const Mm& mm, VirtRange range, Visit visit) {
 
 Result<void> populate_for(const Caller& caller, VirtRange range, Access access) {
   const VmFlags needed = is_write(access) ? VmFlags::kWrite : VmFlags::kRead;
-  for (VirtAddr at = range.start; at < range.end;) {
-    Vma* const vma = caller.mm.vmas.at(at);
-    if (vma == nullptr) return Errno::kNoMemory;
-    if (vma->has(VmFlags::kIo | VmFlags::kPfnMap) || !vma->has(needed)) return Errno::kInvalid;
-    const VirtRange part = range.intersect(vma->range);
-    QUIRE_TRY(touch(caller, *vma, part, access));
-    at = part.end;
-  }
-  return {};
+  return for_each_part(caller.mm, range, [&](Vma& vma, VirtRange part) -> Result<void> {
+    if (vma.has(VmFlags::kIo | VmFlags::kPfnMap) || !vma.has(needed)) return Errno::kInvalid;
+    return touch(caller, vma, part, access);
+  });
 }
 
 }  // namespace

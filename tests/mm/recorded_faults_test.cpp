@@ -345,7 +345,8 @@ TEST_P(Faulted, EachStepHasTheFaultsThatLinuxHadAndLeavesTheSamePages) {
 
 INSTANTIATE_TEST_SUITE_P(Mm, Faulted,
                          ::testing::Values("anonymous", "moves", "forks", "shared", "files",
-                                           "model1", "model3"),
+                                           "model1", "model2", "model3", "model4", "model5",
+                                           "random1", "random2", "random3", "random4", "random5"),
                          [](const auto& param) { return std::string(param.param); });
 
 }  // namespace

@@ -52,10 +52,10 @@ TEST_P(SpaceModelRun, CallsDoWhatTheyDoToEachPageByItself) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SpaceModelRun, ::testing::Range(1u, kSeeds + 1));
 
-// model1 and model3 of the recorded runs (tests/mm/recorded/faults), which replays hold against
+// model1 to model5 of the recorded runs (tests/mm/recorded/faults), which replays hold against
 // Linux: their scripts, printed where they are no longer the model's.
 TEST(SpaceScripts, OfRecordedRunsAreTheModelsOwnSteps) {
-  for (const unsigned seed : {1u, 3u}) {
+  for (unsigned seed = 1; seed <= 5; ++seed) {
     SpaceSteps steps(seed, SpaceSteps::Family::kChild);
     std::string script;
     for (unsigned i = 0; i < 400; ++i) {
