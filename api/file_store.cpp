@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -122,6 +123,11 @@ Result<FileStore::Place> FileStore::find_named(const std::string& path, int flag
   const bool tmpfs = path.starts_with(kTmpfs);
   const Place made = tmpfs ? std::make_shared<Inode>(floor_.parts())
                            : std::make_shared<Inode>(floor_.parts(), *disk_);
+  // A tmpfs is on a device without a number of its own, a disk the first of virtio's.
+  FileIdentity& identity = made->mapping.identity;
+  identity.device_major = tmpfs ? 0 : 254;
+  identity.device_minor = tmpfs ? 25 : 0;
+  identity.inode = next_inode_++;
   floor_.cache().open(made->mapping);
   named_[path] = made;
   return made;
@@ -137,6 +143,10 @@ Result<FileStore::Place> FileStore::find_real(const std::string& path, int flags
   if (const auto there = named_.find(key); there != named_.end()) return there->second;
   const Bytes size{static_cast<std::uint64_t>(status.st_size)};
   const Place made = std::make_shared<Inode>(floor_.parts(), std::move(*descriptor), size);
+  FileIdentity& identity = made->mapping.identity;
+  identity.device_major = ::gnu_dev_major(status.st_dev);
+  identity.device_minor = ::gnu_dev_minor(status.st_dev);
+  identity.inode = status.st_ino;
   floor_.cache().open(made->mapping);
   named_[key] = made;
   return made;
@@ -158,6 +168,7 @@ Result<void> FileStore::unlink(const std::string& path) {
   const Place inode = there->second;
   named_.erase(there);
   inode->named = false;
+  inode->mapping.identity.unlinked.store(true, std::memory_order_relaxed);
   if (inode->openings == 0) floor_.cache().evict(inode->mapping);
   return {};
 }

@@ -53,6 +53,7 @@ class FileStore {
   std::optional<SimDisk> disk_;
   std::mutex mutex_;  // everything below
   std::map<std::string, Place> named_;
+  std::uint64_t next_inode_ = 12;  // ext4's first, as its own folders have those before
   std::map<const Opening*, std::unique_ptr<Opening>> openings_;
 };
 

@@ -18,6 +18,7 @@
 
 #include "base/base.hpp"
 #include "filemap/err_seq.hpp"
+#include "filemap/file_identity.hpp"
 #include "filemap/radix_tree.hpp"
 #include "host/host.hpp"
 #include "memmap/memmap.hpp"
@@ -170,6 +171,7 @@ class Mapping {
 
   mutable SpinLock lock{LockRank::kMapping};
   RwSemaphore content;
+  FileIdentity identity;
 
  private:
   friend class PageCache;

@@ -37,19 +37,26 @@ class Header {
     row_.ch(' ').ch(has(VmFlags::kRead) ? 'r' : '-').ch(has(VmFlags::kWrite) ? 'w' : '-')
         .ch(has(VmFlags::kExec) ? 'x' : '-').ch(has(VmFlags::kMayShare) ? 's' : 'p');
   }
-  // Files are on no device and have no number.
-  void finish(Bytes offset, std::string_view name, Text& out) {
-    row_.ch(' ').hex(offset.raw(), {8}).str(" 00:00 0 ");
+  void file(Bytes offset, const FileIdentity& file) {
+    row_.ch(' ').hex(offset.raw(), {8}).ch(' ').hex(file.device_major, {2}).ch(':');
+    row_.hex(file.device_minor, {2}).ch(' ').dec(file.inode).ch(' ');
+  }
+  struct Name {
+    std::string_view text;
+    bool deleted = false;
+  };
+  void finish(const Name& name, Text& out) {
     row_.flush();
-    if (name.empty())
-      out.str(sink_.text()).nl();
+    if (name.text.empty())
+      out.str(sink_.text());
     else
-      out.str(sink_.text(), columns_).ch(' ').str(name).nl();
+      out.str(sink_.text(), columns_).ch(' ').str(name.text);
+    out.str(name.deleted ? " (deleted)" : "").nl();
   }
 
  private:
   const Width columns_;
-  char storage_[96];
+  char storage_[112];
   BufferSink sink_{storage_, sizeof storage_};
   Text row_{sink_};
 };
@@ -67,8 +74,11 @@ void show_header(const Vma& vma, Text& out) {
   Header header(*vma.mm);
   header.begin(vma.range);
   header.rights(vma.flags);
-  const PageCount offset{vma.file == nullptr ? 0 : vma.pgoff};
-  header.finish(size_of(offset), name_of(vma), out);
+  const FileIdentity none;
+  const bool of_file = vma.file != nullptr;
+  const FileIdentity& identity = of_file ? vma.file->mapping().identity : none;
+  header.file(size_of(PageCount{of_file ? vma.pgoff : 0}), identity);
+  header.finish({name_of(vma), identity.unlinked.load(std::memory_order_relaxed)}, out);
 }
 
 template <class Visit>
@@ -116,7 +126,8 @@ void show_smaps_rollup(const ProcSources&, Process& process, Text& out) {
   Header header(*process.mm);
   header.begin(all);
   header.rights(VmFlags::kNone);
-  header.finish(Bytes{}, "[rollup]", out);
+  header.file({}, {});
+  header.finish({"[rollup]"}, out);
   MeminfoRows rows(out, nullptr);
   footprint.show(rows, true);
 }

@@ -1,6 +1,8 @@
 // Open files of processes through the C and the C++ API.
 #include <gtest/gtest.h>
 #include <quire/quire.hpp>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <chrono>
 #include <filesystem>
@@ -240,6 +242,26 @@ TEST(FileApi, TmpfsFilesHaveNamesUntilTheyAreUnlinked) {
   EXPECT_EQ(text_of(again, 0, 4), "kept") << "while it is open";
   ASSERT_TRUE(again.close().has_value());
   EXPECT_LT(row(machine, "/proc/meminfo", "Shmem:"), kMany);
+}
+
+TEST(FileApi, MapsTellAFilesDeviceItsNumberAndThatNoFolderHasItAnyMore) {
+  const RealFile disk(std::string(kPage, 'x'));
+  const std::string& path = disk.path;
+  struct stat status{};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  char told[64];
+  std::snprintf(told, sizeof told, " %02x:%02x %lu ", gnu_dev_major(status.st_dev),
+                gnu_dev_minor(status.st_dev), static_cast<unsigned long>(status.st_ino));
+  Machine machine = native();
+  Process process = machine.process("maps").value();
+  const File file = process.open(path.c_str(), OpenFlags::kRead).value();
+  ASSERT_TRUE(file.map({{}, kPage}, Access::kRead).has_value());
+  std::string maps = machine.read(process.path("maps")).value();
+  EXPECT_NE(maps.find(told), std::string::npos) << maps;
+  EXPECT_NE(maps.find(" " + path + "\n"), std::string::npos) << maps;
+  ASSERT_EQ(quire_unlink(machine.get(), path.c_str()), 0);
+  maps = machine.read(process.path("maps")).value();
+  EXPECT_NE(maps.find(" " + path + " (deleted)\n"), std::string::npos) << maps;
 }
 
 TEST(FileApi, HolesAreZerosThatNothingKeeps) {
