@@ -11,15 +11,18 @@ Result<void> PageCache::truncate(Mapping& mapping, Bytes size) {
   if ((size > old && mapping.is_sealed(Seals::kGrow)) ||
       (size < old && mapping.is_sealed(Seals::kShrink)))
     return Errno::kPermission;
+  // Where that is refused nothing has changed.
+  if (mapping.file_ != nullptr) QUIRE_TRY(mapping.file_->resize(size));
   if (size >= old) {
     zero_tail(mapping, old);
     mapping.size_.store(size.raw(), std::memory_order_release);
-  } else {
-    mapping.size_.store(size.raw(), std::memory_order_release);
-    take_out(mapping, {pages_to_hold(size).raw(), kToTheEnd, Copies::kTakeToo});
-    zero_tail(mapping, size);
+    return {};
   }
+  mapping.size_.store(size.raw(), std::memory_order_release);
+  take_out(mapping, {pages_to_hold(size).raw(), kToTheEnd, Copies::kTakeToo});
+  zero_tail(mapping, size);
   if (mapping.file_ == nullptr) return {};
+  // A page that was on its way may have made the file longer again.
   return mapping.file_->resize(size);
 }
 
