@@ -11,7 +11,7 @@ build="$build libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev pytho
 case "${1:-}" in
   build) packages="$build" ;;
   test) packages="$build clang-19 libclang-rt-19-dev universal-ctags gdb binutils util-linux
-    sqlite3 redis-server redis-tools qemu-user" ;;
+    sqlite3 redis-server redis-tools qemu-user strace" ;;
   bench) packages="$build valgrind qemu-user libdpdk-dev libmimalloc2.0 libjemalloc2
     libtcmalloc-minimal4" ;;
   *) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
