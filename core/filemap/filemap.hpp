@@ -3,6 +3,5 @@
 
 #include "filemap/file.hpp"
 #include "filemap/flusher.hpp"
-#include "filemap/kernel_task.hpp"
 #include "filemap/mapping.hpp"
 #include "filemap/page_cache.hpp"

@@ -11,7 +11,6 @@
 //          dirty_writeback_centisecs, dirty_expire_centisecs).
 #pragma once
 
-#include "filemap/kernel_task.hpp"
 #include "filemap/page_cache.hpp"
 #include "host/host.hpp"
 

@@ -5,6 +5,7 @@
 #include "host/arena.hpp"
 #include "host/contract.hpp"
 #include "host/cpu_context.hpp"
+#include "host/kernel_task.hpp"
 #include "host/log_line.hpp"
 #include "host/rw_semaphore.hpp"
 #include "host/spinlock.hpp"
