@@ -61,6 +61,12 @@ void SimHost::give_way() {
   leave_cpu(SimTask::State::kReady);
 }
 
+void SimHost::let_others_catch_up() {
+  if (running_ == nullptr) return;
+  check_no_locks_held("waits for others");
+  leave_cpu(running_->cpu.has_interrupt() ? SimTask::State::kReady : SimTask::State::kStopped);
+}
+
 void SimHost::preempt_point() {
   if (running_ != nullptr && options_.explore) leave_cpu(SimTask::State::kStopped);
 }
@@ -188,7 +194,8 @@ std::uint64_t SimHost::wake_first() {
   const Event event = events_.back();
   events_.pop_back();
   SimTask& task = *event.task;
-  if (std::exchange(task.deferred, false)) ++unfinished_;
+  task.interrupt = std::exchange(task.deferred, false);
+  if (task.interrupt) ++unfinished_;
   task.state = SimTask::State::kReady;
   task.cpu.add(task, event.due_ns);
   return task.cpu.clock_ns();
@@ -198,11 +205,13 @@ void SimHost::run_on(VirtualCpu& cpu) {
   SimTask& task = cpu.next(random_);
   CpuContext& context = cpu.context();
   task.state = SimTask::State::kEnded;
-  context.task = &task.task;
+  context.task = task.current;
   Arch::set_current(&context);
   running_ = &task;
+  if (at_each_switch_) at_each_switch_(context);
   task.fiber.resume();
   running_ = nullptr;
+  task.current = context.task;
   if (task.state != SimTask::State::kStopped) context.task = &context.idle_task;
   switch (task.state) {
     case SimTask::State::kStopped: return cpu.keep(task);

@@ -79,12 +79,19 @@ class SimHost final : public Host {
   // From a task that is in the middle of nothing: lets the others of its CPU have a turn. It is
   // what yield() is, unless exploring.
   void give_way();
+  // From a task that is in the middle of nothing: CPUs whose clocks are behind go on first. It
+  // keeps its CPU, but for work that was deferred and is due there.
+  void let_others_catch_up();
   // From a task. It waits that long, and its CPU serves others.
   void sleep_ns(std::uint64_t duration_ns);
   // The task's CPU has been busy that long. Outside of tasks: the time when spawned tasks start.
   void advance_ns(std::uint64_t cost_ns);
   // When exploring, other CPUs may go on here, whatever locks are held. Else nothing.
   void preempt_point();
+
+  // From now on `told` is called whenever a task goes on, on its CPU. The CPU's current Task is the
+  // one that was there when it stopped: its own, or one that it had put there (a process's).
+  void at_each_switch(std::function<void(CpuContext&)> told) { at_each_switch_ = std::move(told); }
 
   [[nodiscard]] const std::vector<std::string>& log_lines() const { return log_lines_; }
   [[nodiscard]] Bytes mapped() const { return mappings_.total(); }
@@ -117,6 +124,7 @@ class SimHost final : public Host {
   Random random_;
   Mappings mappings_{Mappings::HugePages::kNever};
   std::vector<std::string> log_lines_;
+  std::function<void(CpuContext&)> at_each_switch_;
   std::vector<std::unique_ptr<VirtualCpu>> cpus_;   // in the order of their first task
   std::vector<std::unique_ptr<SimTask>> tasks_;     // all that have not ended
   std::vector<FiberStack> free_stacks_;

@@ -27,8 +27,10 @@ struct SimTask {
   const std::string name;
   Fiber fiber;
   Task task;                     // what the core knows of it
+  Task* current = &task;         // the CPU's, while it runs: its own, or one it has put there
   State state = State::kWaiting; // kStopped: in the middle of something, it keeps its CPU
   bool deferred = false;         // not due yet, and nobody waits for it
+  bool interrupt = false;        // it was deferred, and is due
   std::size_t slot = 0;          // where the host keeps it
 };
 
@@ -47,9 +49,13 @@ class VirtualCpu {
   void add(SimTask& task, std::uint64_t due_ns) {
     if (!has_work() && clock_ns_ < due_ns) clock_ns_ = due_ns;
     next_round_.push_back(&task);
+    interrupts_ += task.interrupt;
   }
   // `task` was stopped in the middle of something: it goes on before anything else runs here.
   void keep(SimTask& task) { stopped_ = &task; }
+
+  // Deferred work is due and waits for its turn.
+  [[nodiscard]] bool has_interrupt() const { return interrupts_ != 0; }
 
   // The CPU has work.
   SimTask& next(Random& random) {
@@ -60,6 +66,7 @@ class VirtualCpu {
     SimTask& task = **chosen;
     *chosen = this_round_.back();
     this_round_.pop_back();
+    interrupts_ -= std::exchange(task.interrupt, false);
     return task;
   }
 
@@ -67,6 +74,7 @@ class VirtualCpu {
   CpuContext& context_;
   std::uint64_t clock_ns_ = 0;
   SimTask* stopped_ = nullptr;
+  unsigned interrupts_ = 0;  // ready tasks that are one
   std::vector<SimTask*> this_round_;
   std::vector<SimTask*> next_round_;
 };

@@ -320,5 +320,60 @@ TEST(SimHost, OneHostCanRunTheCpusOfTwoMachines) {
   EXPECT_EQ(seen, (std::vector<const void*>{&first, &second}));
 }
 
+TEST(SimHost, OthersCatchUpWhileATaskKeepsItsCpu) {
+  SimHost host;
+  CpuContexts cpus(host, 2);
+  Trace trace;
+  host.spawn(cpus[0], "ahead", [&] {
+    host.advance_ns(1000);
+    host.let_others_catch_up();
+    trace.push_back("ahead");
+  });
+  host.spawn(cpus[0], "same CPU", [&] { trace.push_back("same CPU"); });
+  host.spawn(cpus[1], "behind", [&] {
+    host.advance_ns(500);
+    trace.push_back("behind");
+  });
+  host.run_until_idle();
+  const auto at = [&](const char* name) { return std::ranges::find(trace, name); };
+  EXPECT_LT(at("behind"), at("ahead"));
+  // Nothing of its own CPU comes between: it is first there, or begins when the other has ended.
+  EXPECT_TRUE(at("same CPU") == trace.end() - 1 || at("same CPU") < at("ahead"));
+}
+
+TEST(SimHost, ATaskThatKeepsItsCpuGivesItToDeferredWorkThatIsDue) {
+  SimHost host;
+  CpuContexts cpus(host, 1);
+  std::uint64_t due_ns = 0;
+  host.spawn(cpus[0], "worker", [&] {
+    host.call_after(cpus[0], 500, [&] { due_ns = host.now_ns(); });
+    for (unsigned turn = 0; turn < 10; ++turn) {
+      host.advance_ns(1000);
+      host.let_others_catch_up();
+    }
+  });
+  host.run_until_idle();
+  EXPECT_GE(due_ns, 500u);
+  EXPECT_LE(due_ns, 3000u);
+}
+
+TEST(SimHost, ATaskGoesOnWithTheCurrentTaskItHadPutThere) {
+  SimHost host;
+  CpuContexts cpus(host, 1);
+  Task process;
+  std::vector<const Task*> told;
+  host.at_each_switch([&](CpuContext& cpu) { told.push_back(cpu.task); });
+  host.spawn(cpus[0], "worker", [&] {
+    cpus[0].task = &process;
+    host.sleep_ns(100);
+    EXPECT_EQ(cpus[0].task, &process);
+  });
+  host.run_until_idle();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_NE(told[0], &process);
+  EXPECT_EQ(told[1], &process);
+  EXPECT_NE(cpus[0].task, &process);
+}
+
 }  // namespace
 }  // namespace quire
