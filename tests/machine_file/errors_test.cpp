@@ -25,6 +25,13 @@ TEST(MachineFileErrors, ATranslationCacheWantsSetsOfAPowerOfTwo) {
             "m.toml:3: tlb.small.entries: expected 2^n times the ways, found 60");
 }
 
+TEST(MachineFileErrors, ACostIsAWholeNumberThatIsKnown) {
+  EXPECT_EQ(error_of("ram = \"1G\"\n[cost]\nwalk_ns = 4\n"),
+            "m.toml:3: cost.walk_ns: unknown key, did you mean \"walk_ps\"?");
+  EXPECT_EQ(error_of("ram = \"1G\"\n[cost]\ndisk_mib_per_s = 0\n"),
+            "m.toml:3: cost.disk_mib_per_s: expected a number from 1 to 1000000000, found 0");
+}
+
 TEST(MachineFileErrors, ANodeWantsASizeOrRanges) {
   EXPECT_EQ(error_of("[[node]]\nmemory = \"1G\"\n[[node]]\nmemory = true\n"),
             "m.toml:4: node[1].memory: expected a size such as \"512M\" or a list of ranges, "

@@ -53,6 +53,11 @@ TEST(MachineFileReader, NodesHoldTheirMemoryOneAfterTheOther) {
 TEST(MachineFileReader, AnAccessTakesAHundredNanosecondsUnlessSaidOtherwise) {
   EXPECT_EQ(machine_of("ram = \"1G\"").spec().local_access_ns, 100u);
   EXPECT_EQ(machine_of("ram = \"1G\"\nlocal_access_ns = 80").spec().local_access_ns, 80u);
+  EXPECT_EQ(machine_of("ram = \"1G\"").cost, CostModel{});
+  const CostModel cost = machine_of("ram = \"1G\"\n[cost]\nwalk_ps = 9\ndisk_mib_per_s = 200").cost;
+  EXPECT_EQ(cost.walk_ps, 9u);
+  EXPECT_EQ(cost.disk_mib_per_s, 200u);
+  EXPECT_EQ(cost.hit_ps, CostModel{}.hit_ps);
 }
 
 TEST(MachineFileReader, AnExplicitMapIsTakenAsItIs) {

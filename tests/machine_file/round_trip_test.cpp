@@ -69,6 +69,7 @@ TEST(RoundTrip, TranslationCachesKeepTheirSizes) {
   machine.tlb.large = {16, 2};
   machine.tlb.asids = false;
   machine.profile.debug_tlbflush = true;
+  machine.cost.slice_ns = 1'000'000;
   EXPECT_TRUE(machine.tlb.modelled);
   EXPECT_EQ(read_back(machine), machine);
 }

@@ -91,7 +91,7 @@ bool MachineFile::operator==(const MachineFile& other) const {
   return name == other.name && arch == other.arch && memory_model == other.memory_model &&
          same(firmware_map, other.firmware_map) && same(affinity, other.affinity) &&
          cpu_nodes == other.cpu_nodes && gib_pages == other.gib_pages &&
-         same(tlb, other.tlb) && distances == other.distances &&
+         same(tlb, other.tlb) && cost == other.cost && distances == other.distances &&
          local_access_ns == other.local_access_ns &&
          kernel_image == other.kernel_image && initrd == other.initrd &&
          command_line == other.command_line && sysctl == other.sysctl &&

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "boot/boot.hpp"
+#include "engine/cost_model.hpp"
 
 namespace quire::machine_file {
 
@@ -82,6 +83,7 @@ class MachineFile {
   std::vector<NodeId> cpu_nodes;  // the node of each CPU, by CPU number
   bool gib_pages = false;  // CPUs have pages of 1 GiB (pdpe1gb)
   TlbSpec tlb;
+  CostModel cost;  // of programs that run on it
   std::vector<std::uint8_t> distances;
   std::uint32_t local_access_ns = MachineSpec{}.local_access_ns;
   // The image is one reservation from its first byte to its last; freed ranges lie within it, and

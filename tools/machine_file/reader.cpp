@@ -32,7 +32,7 @@ Parsed<MachineFile> read_document(const toml::table& document, std::string_view 
   const TomlTable root(document, "", problems);
   root.allow_only({"name", "arch", "memory_model", "command_line", "ram", "cpus", "cpu",
                    "distances", "local_access_ns", "firmware", "affinity", "node", "kernel",
-                   "sysctl", "managed", "swap", "disk", "tlb"});
+                   "sysctl", "managed", "swap", "disk", "tlb", "cost"});
   MachineFile machine;
   read_identity(root, machine);
   read_cpu(root, machine);

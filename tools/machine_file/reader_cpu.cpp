@@ -1,5 +1,6 @@
 #include <bit>
 
+#include "tools/machine_file/cost_keys.hpp"
 #include "tools/machine_file/machine_file.hpp"
 #include "tools/machine_file/reader_parts.hpp"
 
@@ -19,6 +20,17 @@ void read_cache(const TomlTable& tlb, std::string_view name, TlbSize& size) {
   size = {static_cast<std::uint16_t>(entries), static_cast<std::uint16_t>(ways)};
 }
 
+void read_cost(const TomlTable& root, CostModel& model) {
+  const auto cost = root.table("cost");
+  if (!cost) return;
+  cost->allow_only({"hit_ps", "second_hit_ps", "walk_ps", "fault_ns", "clear_page_ns",
+                    "copy_page_ns", "call_ns", "switch_ns", "slice_ns", "disk_latency_ns",
+                    "disk_mib_per_s"});
+  for (const CostKey& key : kCostKeys)
+    if (const auto value = cost->integer(key.name, {key.least, kMostCost}))
+      model.*key.value = static_cast<std::uint64_t>(*value);
+}
+
 }  // namespace
 
 void read_cpu(const TomlTable& root, MachineFile& machine) {
@@ -26,6 +38,7 @@ void read_cpu(const TomlTable& root, MachineFile& machine) {
     cpu->allow_only({"gib_pages"});
     machine.gib_pages = cpu->flag("gib_pages").value_or(false);
   }
+  read_cost(root, machine.cost);
   const auto tlb = root.table("tlb");
   if (!tlb) return;
   tlb->allow_only({"check", "asids", "small", "second", "large", "giant"});

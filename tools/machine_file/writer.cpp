@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "tools/machine_file/cost_keys.hpp"
 #include "tools/machine_file/kernel_image.hpp"
 #include "tools/machine_file/machine_file.hpp"
 #include "tools/machine_file/text_forms.hpp"
@@ -78,6 +79,7 @@ class Writer {
     write_nodes();
     if (machine_.gib_pages) line("\n[cpu]\ngib_pages = true");
     write_tlb();
+    write_cost();
     write_kernel();
     write_rest();
     return std::move(out_);
@@ -179,6 +181,12 @@ class Writer {
     cache("second", tlb.second);
     cache("large", tlb.large);
     cache("giant", tlb.giant);
+  }
+
+  void write_cost() {
+    if (machine_.cost == CostModel{}) return;
+    line("\n[cost]");
+    for (const CostKey& key : kCostKeys) line("{} = {}", key.name, machine_.cost.*key.value);
   }
 
   void write_kernel() {
