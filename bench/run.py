@@ -55,6 +55,8 @@ GOALS = {
     "page.two_thread_scaling": (None, 0.9),
     "page.order0_ns_ratio": (5, None),
     "page.sizeof": (32, None),
+    "replay.hits_per_second": (None, 50_000_000),
+    "replay.bytes_per_touched_page": (64, None),
     "boot.1tib_seconds": (1, None),
     "boot.1tib_rss_mib": (64, None),
     **slab_figures.GOALS,
@@ -232,6 +234,15 @@ def boots(bench):
         bench.add(f"boot.{name}_rss_mib", "MiB", max(run["rss_mib"] for run in runs))
 
 
+def replay(bench):
+    figures = bench.json("replay")
+    bench.add("replay.hits_per_second", "accesses/s", figures["hits_per_second"])
+    bench.add("replay.second_hits_per_second", "accesses/s", figures["second_hits_per_second"])
+    bench.add("replay.bytes_per_touched_page", "bytes", figures["bytes_per_touched_page"])
+    bench.add("replay.bytes_per_touched_page_sparse", "bytes",
+              figures["bytes_per_touched_page_sparse"])
+
+
 def goal_text(name, value, peers):
     if name in malloc_figures.AHEAD + slab_figures.AHEAD:
         return "ahead" + ("" if value < min(peers.values()) else " MISSED")
@@ -262,7 +273,7 @@ def main():
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
     for measure in (instructions, tlb, vma, pagetable, vmalloc, process, times, ratio, scaling,
-                    sizes, boots, malloc_figures.measure, record_figures.measure):
+                    sizes, boots, replay, malloc_figures.measure, record_figures.measure):
         measure(bench)
     print_table(bench.rows)
     with open(arguments.out, "w", encoding="utf-8") as file:

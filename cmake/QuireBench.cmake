@@ -17,7 +17,8 @@ target_include_directories(quire_bench_base INTERFACE
 target_compile_definitions(quire_bench_base INTERFACE QUIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_compile_options(quire_bench_base INTERFACE -mpopcnt)
 target_link_libraries(quire_bench_base INTERFACE quire_flags benchmark::benchmark)
-quire_link_existing(quire_bench_base INTERFACE quire_machine_file ${quire_hosts} quire_core)
+quire_link_existing(quire_bench_base INTERFACE quire_engine quire_machine_file ${quire_hosts}
+  quire_core)
 
 quire_sources(bench_support_sources bench/support/*.cpp)
 if(bench_support_sources)

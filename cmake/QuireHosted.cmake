@@ -38,6 +38,15 @@ if(TARGET quire_host_sim)
   target_link_libraries(quire_host_sim PUBLIC Boost::context)
 endif()
 
+# The access engine is measured, so it is optimised as the core is.
+quire_sources(engine_sources engine/*.cpp)
+if(engine_sources AND TARGET quire_host_sim)
+  add_library(quire_engine STATIC ${engine_sources})
+  target_include_directories(quire_engine PUBLIC ${PROJECT_SOURCE_DIR})
+  target_compile_options(quire_engine PRIVATE -mpopcnt)
+  target_link_libraries(quire_engine PUBLIC quire_host_sim PRIVATE quire_flags)
+endif()
+
 quire_sources(machine_file_sources tools/machine_file/*.cpp)
 if(machine_file_sources)
   find_package(fmt REQUIRED)
@@ -81,6 +90,14 @@ if(record_sources)
   target_compile_options(quire_record PRIVATE -O2 -Wall -Wextra -Werror -fvisibility=hidden
     -fno-exceptions -fno-rtti -fno-threadsafe-statics -ftls-model=initial-exec)
   target_link_options(quire_record PRIVATE -static-libgcc)
+endif()
+
+quire_sources(run_sources tools/run/*.cpp)
+if(run_sources AND TARGET quire_engine)
+  add_library(quire_run STATIC ${run_sources})
+  target_compile_options(quire_run PRIVATE -mpopcnt ${quire_unmeasured})
+  target_link_libraries(quire_run PUBLIC quire_engine quire_trace quire_machine_file
+    PRIVATE quire_flags tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
 endif()
 
 quire_sources(oracle_sources tools/oracle/*.cpp)
@@ -130,6 +147,6 @@ if(cli_sources)
   target_compile_definitions(quire_cli PRIVATE QUIRE_LIBRARY_DIR="${CMAKE_INSTALL_LIBDIR}")
   target_link_libraries(quire_cli PRIVATE quire_flags CLI11::CLI11 fmt::fmt
     nlohmann_json::nlohmann_json ZLIB::ZLIB)
-  quire_link_existing(quire_cli PRIVATE quire_recording quire_oracle quire_trace quire_machine_file
-    ${quire_hosts} quire_core)
+  quire_link_existing(quire_cli PRIVATE quire_run quire_engine quire_recording quire_oracle
+    quire_trace quire_machine_file ${quire_hosts} quire_core)
 endif()

@@ -14,9 +14,10 @@ target_compile_definitions(quire_test_base INTERFACE
 target_compile_options(quire_test_base INTERFACE -mpopcnt)
 target_link_libraries(quire_test_base INTERFACE quire_flags GTest::gmock Threads::Threads)
 if(NOT QUIRE_TEST_FOLDERS)
-  quire_link_existing(quire_test_base INTERFACE quire_oracle quire_trace quire_machine_file)
+  quire_link_existing(quire_test_base INTERFACE quire_run quire_oracle quire_trace
+    quire_machine_file)
 endif()
-quire_link_existing(quire_test_base INTERFACE ${quire_hosts} quire_core rapidcheck)
+quire_link_existing(quire_test_base INTERFACE quire_engine ${quire_hosts} quire_core rapidcheck)
 
 # The tests of the sanitized build are those of another, linked to what is instrumented here.
 set(QUIRE_TESTS_FROM "" CACHE PATH "A build whose compiled tests are linked; empty: compiled here")

@@ -62,6 +62,8 @@ class Machine {
   // Processes and what they live in: made by the first call, before any other CPU makes one.
   // Errors: kNoMemory.
   Result<ProcessFloor*> processes();
+  // Whose kill_for() is asked when no page can be had. Null, as at first: nobody's.
+  void set_oom_killer(AllocHelpers* killer) { helpers_.killer = killer; }
   // Every /proc and /sys file, to read and to write.
   [[nodiscard]] ProcTree proc() const { return ProcTree(*proc_sources_); }
 
@@ -92,7 +94,13 @@ class Machine {
   Nodes nodes_;
   Tunables tunables_;
   std::span<CpuContext> cpus_;
-  struct NoHelpers final : AllocHelpers {} helpers_;  // until reclaim, compaction and OOM exist
+  // Until reclaim, compaction and OOM exist.
+  struct Helpers final : AllocHelpers {
+    bool kill_for(const AllocRequest& request) override {
+      return killer != nullptr && killer->kill_for(request);
+    }
+    AllocHelpers* killer = nullptr;
+  } helpers_;
   PageDebug debug_;
   std::optional<PageAllocator> pages_;
   std::optional<PercpuFrames> percpu_frames_;

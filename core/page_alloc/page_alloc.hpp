@@ -7,6 +7,7 @@
 #include "page_alloc/helpers.hpp"
 #include "page_alloc/image.hpp"
 #include "page_alloc/isolation.hpp"
+#include "page_alloc/mem_info.hpp"
 #include "page_alloc/page_allocator.hpp"
 #include "page_alloc/page_owner.hpp"
 #include "page_alloc/page_text.hpp"

@@ -81,4 +81,28 @@ void PageTables::count_leaves(VirtAddr at, PageLevel level, std::int64_t change)
                                                          std::memory_order_relaxed);
 }
 
+namespace {
+
+// Below `table`, in its first `entries`.
+std::uint64_t tables_below(const TableReader& reader, EntrySlot table, unsigned entries) {
+  if (table.level == PageLevel::kPte) return 0;
+  std::uint64_t sum = 0;
+  for (table.index = 0; table.index < entries; ++table.index) {
+    const Entry entry = load_entry(reader.format, table);
+    if (!entry.is_table(table.level)) continue;
+    const EntrySlot below = reader.child(table, entry, VirtAddr{0});
+    sum += 1 + tables_below(reader, below, reader.format.at(below.level).entries());
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::uint64_t table_count(const PageTables& tables) {
+  const PagingFormat& format = tables.format();
+  const EntrySlot root{tables.frames().content(tables.root()), 0, format.root(), tables.root()};
+  return tables_below(tables.reader(), root,
+                      min_of(tables.first_shared(), format.at(format.root()).entries()));
+}
+
 }  // namespace quire

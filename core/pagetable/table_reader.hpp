@@ -45,4 +45,8 @@ struct TableReader {
   }
 };
 
+class PageTables;
+// Tables below the root that are its own (VmPTE). Its owner keeps them from being freed meanwhile.
+std::uint64_t table_count(const PageTables& tables);
+
 }  // namespace quire

@@ -71,8 +71,11 @@ class alignas(64) CpuTlb {
   // a page fault, which last_fault() tells.
   template <Access kAccess>
   [[nodiscard, gnu::always_inline]] std::byte* translate(VirtAddr address) {
-    const Memo& memo = memo_at(address, kAccess);
-    if (memo.key != key_of(address)) [[unlikely]] return translate_slowly(address, kAccess);
+    return translate(address, kAccess);
+  }
+  [[nodiscard, gnu::always_inline]] std::byte* translate(VirtAddr address, Access access) {
+    const Memo& memo = memo_at(address, access);
+    if (memo.key != key_of(address)) [[unlikely]] return translate_slowly(address, access);
     memo.entry->used = ++counts_.accesses;
     return reinterpret_cast<std::byte*>(memo.page_to_content + address.raw());
   }

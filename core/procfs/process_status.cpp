@@ -15,26 +15,6 @@ PageCount text_pages(const Mm& mm) {
   return min_of(whole_pages(end - start), mm.exec);
 }
 
-// Below `table`, in its first `entries`.
-std::uint64_t tables_below(const TableReader& reader, EntrySlot table, unsigned entries) {
-  if (table.level == PageLevel::kPte) return 0;
-  std::uint64_t sum = 0;
-  for (table.index = 0; table.index < entries; ++table.index) {
-    const Entry entry = load_entry(reader.format, table);
-    if (!entry.is_table(table.level)) continue;
-    const EntrySlot below = reader.child(table, entry, VirtAddr{0});
-    sum += 1 + tables_below(reader, below, reader.format.at(below.level).entries());
-  }
-  return sum;
-}
-
-std::uint64_t table_count(const PageTables& tables) {
-  const PagingFormat& format = tables.format();
-  const EntrySlot root{tables.frames().content(tables.root()), 0, format.root(), tables.root()};
-  return tables_below(tables.reader(), root,
-                      min_of(tables.first_shared(), format.at(format.root()).entries()));
-}
-
 void number(Text& out, std::string_view name, std::uint64_t value) {
   out.str(name).str(":\t").dec(value).nl();
 }

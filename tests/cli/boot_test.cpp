@@ -14,7 +14,7 @@ TEST(Quire, TellsItsVersionAndItsCommands) {
   EXPECT_THAT(quire("--version").out, StartsWith("quire 0."));
   const Outcome help = quire("--help");
   EXPECT_EQ(help.status, 0);
-  for (const char* command : {"boot", "import", "oracle"})
+  for (const char* command : {"boot", "import", "oracle", "run"})
     EXPECT_THAT(help.out, HasSubstr(command));
 }
 
@@ -175,6 +175,60 @@ TEST(Boot, OfAMachineWithoutRamSaysWhy) {
 TEST(Boot, FailsWhenItsOutputCannotBeWritten) {
   const Outcome boot = quire("boot " + example("numa2") + " >/dev/full; exit $?; true");
   EXPECT_EQ(boot.status, 1);
+}
+
+// A workload file of a test's own.
+class RunCommand : public ::testing::Test {
+ protected:
+  std::string workload(const std::string& text) {
+    const std::filesystem::path path = scratch_.path() / "w.toml";
+    std::ofstream(path) << text;
+    return path;
+  }
+  std::filesystem::path out(const char* name) const { return scratch_.path() / name; }
+
+ private:
+  Scratch scratch_;
+};
+
+TEST_F(RunCommand, RunsWorkloadsAndPrintsASummary) {
+  const std::string file = workload(
+      "[[workload]]\npattern = \"sequential\"\nmemory = \"4M\"\n"
+      "[[workload]]\nname = \"storm\"\npattern = \"fork_storm\"\nmemory = \"1M\"\nchildren = 3\n");
+  const Outcome run = quire("run " + example("numa2") + " " + file + " --copies 2 --verify");
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.err, IsEmpty());
+  for (const char* words : {"numa2: 2 nodes, 4 CPUs, seed 0", "finished after", "anonymous",
+                            "copy", "sequential", "storm", "node 1  Normal"})
+    EXPECT_THAT(run.out, HasSubstr(words));
+}
+
+TEST_F(RunCommand, WritesTheSameJsonEachTimeAndTheTreeAsItWas) {
+  const std::string file = workload("[[workload]]\npattern = \"zipf\"\nmemory = \"8M\"\n");
+  const std::string command = "run -q " + example("numa2") + " " + file + " --until fault=100 ";
+  const Outcome first = quire(command + "--json " + out("a").string() + " --proc " +
+                              out("tree").string());
+  ASSERT_EQ(first.status, 0) << first.err;
+  ASSERT_EQ(quire(command + "--json " + out("b").string()).status, 0);
+  EXPECT_EQ(text_of(out("a")), text_of(out("b")));
+  EXPECT_THAT(text_of(out("a")), HasSubstr("\"end\":\"stopped as asked\""));
+  EXPECT_THAT(text_of(out("tree") / "proc/1/status"), HasSubstr("RssAnon:\t     400 kB"));
+}
+
+TEST_F(RunCommand, SaysWhatIsWrongWithWhatItIsGiven) {
+  const auto error = [&](const std::string& text, const std::string& more = "") {
+    const Outcome run = quire("run -q " + example("numa2") + " " + workload(text) + more);
+    EXPECT_EQ(run.status, 1);
+    return run.err;
+  };
+  const std::string good = "[[workload]]\npattern = \"random\"\n";
+  EXPECT_THAT(error(""), HasSubstr("expected at least one [[workload]]"));
+  EXPECT_THAT(error("[[workload]]\npattern = \"zip\"\n"),
+              HasSubstr("w.toml:2: workload[0].pattern"));
+  EXPECT_THAT(error(good + "cpu = 9\n"), HasSubstr("there is no CPU 9"));
+  EXPECT_THAT(error(good, " --until soon"), HasSubstr("--until soon: expected a time"));
+  EXPECT_THAT(error(good, " missing.qtr"), HasSubstr("missing.qtr"));
+  EXPECT_THAT(error(good, " --json /nowhere/at/all"), HasSubstr("cannot be written"));
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ class BootedMachine {
       const machine_file::MachineFile& file, const SimOptions& options);
 
   [[nodiscard]] Machine& machine() { return machine_; }
+  [[nodiscard]] SimHost& host() { return host_; }
   [[nodiscard]] const std::vector<std::string>& log() const { return host_.log_lines(); }
 
   // The whole text of a file: "proc/zoneinfo".

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <iostream>
 #include <optional>
 #include <vector>
 
 #include "tools/quire/fail.hpp"
+#include "tools/quire/settings.hpp"
 #include "tools/quire/trace_writer.hpp"
 #include "tools/quire/tree_writer.hpp"
 
@@ -23,20 +23,6 @@ struct BootOptions {
   bool quiet = false;
 };
 
-void apply(oracle::BootedMachine& machine, const std::string& setting) {
-  const std::size_t equals = setting.find('=');
-  if (equals == std::string::npos || equals == 0)
-    fail(fmt::format("--set {}: expected NAME=VALUE, such as vm.swappiness=10", setting));
-  const std::string name = setting.substr(0, equals);
-  const std::string value = setting.substr(equals + 1);
-  const Result<void> written = machine.write(name, value);
-  if (written.has_value()) return;
-  // The numbers are errno(3)'s.
-  fail(fmt::format("{}: {} ({}): \"{}\"", name,
-                   std::strerror(static_cast<int>(written.error())), name_of(written.error()),
-                   value));
-}
-
 void print_file(oracle::BootedMachine& machine, std::string_view path) {
   const Result<std::string> text = machine.read(path);
   if (!text.has_value()) fail(fmt::format("{}: {}", path, name_of(text.error())));
@@ -44,7 +30,7 @@ void print_file(oracle::BootedMachine& machine, std::string_view path) {
 }
 
 void use(oracle::BootedMachine& machine, const BootOptions& options) {
-  for (const std::string& setting : options.settings) apply(machine, setting);
+  for (const std::string& setting : options.settings) apply_setting(machine, setting);
   if (!options.quiet) {
     print_file(machine, "proc/zoneinfo");
     print_file(machine, "proc/buddyinfo");
@@ -79,10 +65,7 @@ void add_boot_command(CLI::App& app) {
   command->add_option("machine", options->machine, "the machine file (TOML)")->required();
   command->add_option("--proc", options->tree,
                       "write the machine's whole /proc and /sys as files below this directory");
-  command->add_option("--set", options->settings,
-                      "write a tunable once booted: NAME=VALUE, such as vm.min_free_kbytes=65536, "
-                      "or a file's path instead of NAME; in order, as often as wanted")
-      ->allow_extra_args(false);
+  command->add_option("--set", options->settings, kSettingHelp)->allow_extra_args(false);
   command->add_option("--trace", options->trace,
                       "write what the page allocator does once booted, as ftrace has it; - is "
                       "standard output");

@@ -12,6 +12,7 @@
 #include "tools/quire/malloc_command.hpp"
 #include "tools/quire/oracle_command.hpp"
 #include "tools/quire/record_command.hpp"
+#include "tools/quire/run_command.hpp"
 
 namespace quire::tools {
 namespace {
@@ -33,6 +34,7 @@ int run(int argc, char** argv) {
   add_malloc_command(app);
   add_oracle_command(app);
   add_record_command(app);
+  add_run_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& error) {

@@ -1,0 +1,48 @@
+// Fills a RunRecord while an engine runs: samples at even distances of virtual time, as many as a
+// plot can show, and fewer pictures of physical memory.
+//
+// How        It begins with a short distance; when there are kMost samples, each second one goes
+//            and the distance doubles. So the record follows from the run alone, however long.
+// Ownership  Borrows engine and machine.
+// Cost       A sample looks at each zone and living process, a picture at each block of frames that
+//            was ever used.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/run_record.hpp"
+
+namespace quire {
+
+class Sampler final : public RunObserver {
+ public:
+  static constexpr std::size_t kMost = 512;
+  static constexpr std::size_t kMostPictures = 32;
+  static constexpr std::size_t kMostBlocks = 2048;
+
+  Sampler(Engine& engine, Machine& machine);
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+
+  std::uint64_t sample(std::uint64_t now_ns) override;
+  // What is known once the run is over; called once, after the last sample.
+  RunRecord finish();
+
+ private:
+  void take(std::uint64_t now_ns);
+  void take_picture(std::uint64_t now_ns);
+  void add_processes();
+  template <class Visit>
+  void for_each_series(Visit visit);
+
+  Engine& engine_;
+  Machine& machine_;
+  RunRecord record_;
+  std::uint64_t distance_ns_ = 10'000;
+  std::uint64_t picture_distance_ns_ = 10'000;
+  std::uint64_t next_picture_ns_ = 0;
+};
+
+}  // namespace quire

@@ -1,0 +1,242 @@
+#include "tools/quire/run_command.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/sampler.hpp"
+#include "tools/quire/fail.hpp"
+#include "tools/quire/settings.hpp"
+#include "tools/quire/tree_writer.hpp"
+#include "tools/run/record_json.hpp"
+#include "tools/run/summary.hpp"
+#include "tools/run/trace_program.hpp"
+#include "tools/run/workload_file.hpp"
+
+namespace quire::tools {
+namespace {
+
+constexpr int kInterruptedStatus = 130;
+
+// Ctrl-C: the run ends, and says what there is. A second one ends the program.
+constinit std::atomic<bool> interrupted = false;
+void interrupt(int signal) {
+  interrupted = true;
+  std::signal(signal, SIG_DFL);
+}
+
+struct RunOptions {
+  std::string machine;
+  std::vector<std::string> workloads;
+  std::vector<std::string> settings;
+  std::string tree;
+  std::string json;
+  std::string until;
+  std::uint64_t seed = 0;
+  unsigned copies = 1;
+  bool verify = false;
+  bool quiet = false;
+};
+
+// A whole number at the start of `text`, which is moved behind it.
+std::optional<std::uint64_t> take_number(std::string_view& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return number;
+}
+
+void read_until(const std::string& until, EngineOptions& options) {
+  if (until.empty()) return;
+  std::string_view text = until;
+  constexpr std::string_view kFault = "fault=";
+  const bool fault = text.starts_with(kFault);
+  if (fault) text.remove_prefix(kFault.size());
+  const auto number = take_number(text);
+  std::uint64_t unit = 0;
+  if (text == "ns") unit = 1;
+  if (text == "us") unit = 1'000;
+  if (text == "ms") unit = 1'000'000;
+  if (text == "s") unit = 1'000'000'000;
+  const bool good = number.has_value() && *number != 0 && (fault ? text.empty() : unit != 0);
+  if (!good || (!fault && *number > ~std::uint64_t{0} / unit))
+    fail(fmt::format("--until {}: expected a time such as 20ms (ns, us, ms, s) or fault=N", until));
+  if (fault)
+    options.until_fault = *number;
+  else
+    options.until_ns = *number * unit;
+}
+
+class Run {
+ public:
+  explicit Run(const RunOptions& options) : options_(options) {
+    for (const std::string& path : options.workloads) add_workload(path);
+    boot();
+    for (const std::string& setting : options.settings) apply_setting(*booted_, setting);
+    start_engine();
+    for (unsigned copy = 0; copy < options.copies; ++copy)
+      for (std::size_t i = 0; i < workloads_.size(); ++i) start(i, copy);
+  }
+
+  RunEnd go() {
+    const std::size_t before = booted_->log().size();
+    Sampler sampler(*engine_, booted_->machine());
+    engine_->observe(sampler);
+    std::signal(SIGINT, interrupt);
+    const RunEnd end = engine_->run();
+    std::signal(SIGINT, SIG_DFL);
+    record_ = sampler.finish();
+    record_.machine = file_.name;
+    record_.seed = options_.seed;
+    record_.workloads = options_.workloads;
+    record_.end = describe(end);
+    record_.messages.assign(booted_->log().begin() + static_cast<std::ptrdiff_t>(before),
+                            booted_->log().end());
+    return end;
+  }
+
+  void tell() {
+    if (!options_.quiet) std::cout << run::summary_of(record_) << std::flush;
+    if (!std::cout) fail("what was printed could not be written");
+    if (!options_.json.empty()) write_json();
+    if (options_.tree.empty()) return;
+    if (const auto written = write_tree(*booted_, options_.tree); !written) fail(written.error());
+  }
+
+  // What the run itself found wrong, which is not what happens to programs; empty: nothing.
+  [[nodiscard]] std::string complaint() const {
+    if (!engine_->mismatch().empty()) return "--verify: " + engine_->mismatch();
+    for (const auto& live : engine_->processes())
+      if (live->state == LiveProcess::State::kBroken) return live->name + ": " + live->why;
+    return {};
+  }
+
+ private:
+  // Something to run, as often as wanted: a synthetic workload, or else a trace.
+  struct Workload {
+    std::string path;
+    std::optional<SyntheticSpec> synthetic;
+  };
+
+  void add_workload(const std::string& path) {
+    if (!path.ends_with(".toml")) return workloads_.push_back({path, std::nullopt});
+    const auto read = run::read_workloads(path);
+    if (!read) fail(read.error().text());
+    for (const SyntheticSpec& spec : *read) workloads_.push_back({path, spec});
+  }
+
+  void boot() {
+    auto file = machine_file::read(options_.machine);
+    if (!file) fail(file.error().text());
+    file_ = std::move(*file);
+    file_.tlb.modelled = true;
+    if (options_.verify) file_.profile.frame_content = true;
+    SimOptions host;
+    host.seed = options_.seed;
+    auto booted = oracle::BootedMachine::boot(file_, host);
+    if (!booted) fail(fmt::format("{}: {}", options_.machine, booted.error()));
+    booted_ = std::move(*booted);
+  }
+
+  void start_engine() {
+    Machine& machine = booted_->machine();
+    const OnCpu on_cpu(machine.cpus().front());
+    const Result<ProcessFloor*> floor = machine.processes();
+    if (!floor.has_value())
+      fail(fmt::format("{}: no memory for processes ({})", options_.machine,
+                       name_of(floor.error())));
+    EngineOptions options{.cost = file_.cost, .verify = options_.verify,
+                          .interrupted = &interrupted};
+    read_until(options_.until, options);
+    engine_ = std::make_unique<Engine>(Engine::Parts{booted_->host(), machine, **floor}, options);
+  }
+
+  void start(std::size_t number, unsigned copy) {
+    const Workload& workload = workloads_[number];
+    if (!workload.synthetic.has_value()) {
+      auto trace = trace::open_trace(workload.path);
+      if (!trace) fail(trace.error().text());
+      return begin(workload.path, run::make_trace_program(std::move(*trace)), {});
+    }
+    SyntheticSpec spec = *workload.synthetic;
+    if (spec.cpu.has_value() && index_of(*spec.cpu) >= booted_->machine().cpus().size())
+      fail(fmt::format("workload {}: there is no CPU {}", spec.name, index_of(*spec.cpu)));
+    spec.seed = options_.seed + number * 1'000'003 + copy;
+    begin(spec.name, make_synthetic(spec), spec.cpu);
+  }
+
+  void begin(const std::string& name, std::unique_ptr<Program> program,
+             std::optional<CpuId> cpu) {
+    const Result<void> started = engine_->start(name, std::move(program), cpu);
+    if (!started.has_value())
+      fail(fmt::format("{}: no memory to begin with ({})", name, name_of(started.error())));
+  }
+
+  static const char* describe(RunEnd end) {
+    switch (end) {
+      case RunEnd::kFinished: return "finished";
+      case RunEnd::kUntil: return "stopped as asked";
+      case RunEnd::kInterrupted: return "interrupted";
+      case RunEnd::kVerifyFailed: break;
+    }
+    return "verify failed";
+  }
+
+  void write_json() {
+    std::ofstream file(options_.json, std::ios::binary);
+    file << run::to_json(record_) << std::flush;
+    if (!file) fail(fmt::format("{}: cannot be written", options_.json));
+  }
+
+  const RunOptions& options_;
+  std::vector<Workload> workloads_;
+  machine_file::MachineFile file_;
+  std::unique_ptr<oracle::BootedMachine> booted_;
+  std::unique_ptr<Engine> engine_;
+  RunRecord record_;
+};
+
+void run_run(const RunOptions& options) {
+  Run run(options);
+  const RunEnd end = run.go();
+  run.tell();
+  if (const std::string complaint = run.complaint(); !complaint.empty()) fail(complaint);
+  if (end == RunEnd::kInterrupted) throw CLI::RuntimeError(kInterruptedStatus);
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "run", "Run traces and workloads on a machine; print how its memory fared");
+  const auto options = std::make_shared<RunOptions>();
+  command->add_option("machine", options->machine, "the machine file (TOML)")->required();
+  command->add_option("workloads", options->workloads, "traces, and workload files (TOML)")
+      ->required();
+  command->add_option("--copies", options->copies, "how often each workload is started")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--set", options->settings, kSettingHelp)->allow_extra_args(false);
+  command->add_option("--proc", options->tree,
+                      "write the machine's /proc and /sys, as they are in the end, below this "
+                      "directory");
+  command->add_option("--json", options->json, "write what happened to this file");
+  command->add_option("--seed", options->seed, "of what is decided by chance")
+      ->capture_default_str();
+  command->add_option("--until", options->until,
+                      "stop at a time of the machine's clock, such as 20ms, or at fault=N");
+  command->add_flag("--verify", options->verify,
+                    "keep the content of memory and check each read (slow)");
+  command->add_flag("-q,--quiet", options->quiet, "print nothing but errors");
+  command->callback([options] { run_run(*options); });
+}
+
+}  // namespace quire::tools

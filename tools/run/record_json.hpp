@@ -1,0 +1,12 @@
+// A RunRecord as JSON. The same record gives the same bytes; docs/CLI.md names the keys.
+#pragma once
+
+#include <string>
+
+#include "engine/run_record.hpp"
+
+namespace quire::run {
+
+std::string to_json(const RunRecord& record);
+
+}  // namespace quire::run
