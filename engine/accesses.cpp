@@ -58,6 +58,7 @@ std::size_t ProgramThread::touch_checked(std::span<const PageAccess> accesses) {
   return done;
 }
 
+// A write too is to find what was there.
 bool ProgramThread::check(PageAccess access, std::byte* content) {
   const Vma* const vma = mm().vmas.at(access.page());
   if (vma == nullptr) {
@@ -65,19 +66,34 @@ bool ProgramThread::check(PageAccess access, std::byte* content) {
     return false;
   }
   const SharedStamps::Place place{*vma, live_.stamps, access.page()};
-  if (is_write(access.access())) {
-    const std::uint64_t stamp = engine_.stamps_.write(place);
-    std::memcpy(content, &stamp, sizeof stamp);
-    return true;
-  }
+  if (!ask(place, content).has_value()) return false;
+  if (!is_write(access.access())) return true;
+  const std::uint64_t stamp = engine_.stamps_.write(place);
+  std::memcpy(content, &stamp, sizeof stamp);
+  return true;
+}
+
+// The stamp of what is there, if it may be that.
+Stamp ProgramThread::ask(const SharedStamps::Place& place, const std::byte* content) {
   std::uint64_t found = 0;
   std::memcpy(&found, content, sizeof found);
-  const auto wanted = engine_.stamps_.expected(place);
-  if (!wanted.has_value() || *wanted == found) return true;
+  const auto answer = engine_.stamps_.ask(place, found);
+  if (answer.right) return found;
   mismatch(live_.name + " (" + std::to_string(live_.pid) + ") at page " +
-               std::to_string(access.page().raw() >> kPageShift),
-           {.wanted = *wanted, .found = found});
-  return false;
+               std::to_string(place.at.raw() >> kPageShift),
+           {.wanted = answer.wanted, .found = found});
+  return std::nullopt;
+}
+
+// Where a page of a file may just have been copied: what it holds is no longer the file's.
+void ProgramThread::check_copy(VirtAddr at) {
+  const Vma* const vma = mm().vmas.at(at);
+  const auto now = mm().tables.walk(at);
+  if (vma == nullptr || vma->file == nullptr || vma->has(VmFlags::kShared) || !now.has_value())
+    return;
+  MemoryMap& map = engine_.parts_.machine.map();
+  live_.stamps[at.raw() >> kPageShift] =
+      ask({*vma, live_.stamps, at}, map.content_of(*map.page_of(now->frame)));
 }
 
 void ProgramThread::fault(PageAccess access) {
@@ -87,6 +103,7 @@ void ProgramThread::fault(PageAccess access) {
   const FaultEnd end = engine_.parts_.floor.faults().handle(mm(), at, access.access());
   if (end != FaultEnd::kMinor && end != FaultEnd::kMajor) return fault_failed(end, at);
   ++(end == FaultEnd::kMajor ? process().major_faults : process().minor_faults);
+  if (engine_.options_.verify && is_write(access.access())) check_copy(at);
   const CostModel& cost = engine_.options_.cost;
   const FaultKind kind = kind_of(at, end, before);
   charge_ns(cost.fault_ns);

@@ -120,6 +120,7 @@ Reply ProgramThread::act(const DuplicateFile& call) {
 
 Reply ProgramThread::act(const ReadFile& call) {
   QUIRE_TRY_ASSIGN(file, file_of(call.part.file));
+  const SharedStamps::Call under_way(engine_.stamps_, file->mapping());
   std::vector<std::byte> buffer;
   Bytes done{0};
   while (done < call.part.length && goes_on()) {
@@ -142,15 +143,16 @@ void ProgramThread::check_read(File& file, const FilePart& part,
        at + sizeof(std::uint64_t) <= end; at += kPageSize.raw()) {
     std::uint64_t found = 0;
     std::memcpy(&found, bytes.data() + (at - part.offset.raw()), sizeof found);
-    const std::uint64_t wanted = engine_.stamps_.expected(file.mapping(), at >> kPageShift);
-    if (found != wanted)
+    const auto answer = engine_.stamps_.ask({file.mapping(), at >> kPageShift}, found);
+    if (!answer.right)
       return mismatch(std::string(file.path()) + " at page " + std::to_string(at >> kPageShift),
-                      {.wanted = wanted, .found = found});
+                      {.wanted = answer.wanted, .found = found});
   }
 }
 
 Reply ProgramThread::act(const WriteFile& call) {
   QUIRE_TRY_ASSIGN(file, file_of(call.part.file));
+  SharedStamps::Call under_way(engine_.stamps_, file->mapping());
   std::vector<std::byte> buffer;
   Bytes done{0};
   while (done < call.part.length && goes_on()) {
@@ -159,7 +161,10 @@ Reply ProgramThread::act(const WriteFile& call) {
     const std::uint64_t most = kTransfer - (at.raw() & kPageMask);
     buffer.assign(min_of<std::uint64_t>((call.part.length - done).raw(), most), std::byte{0});
     if (engine_.options_.verify) stamp_write(*file, at, buffer);
-    QUIRE_TRY_ASSIGN(written, engine_.parts_.floor.cache().write(*file, {at, buffer}));
+    const Result<Bytes> answer = engine_.parts_.floor.cache().write(*file, {at, buffer});
+    const Bytes written = answer.value_or(Bytes{0});
+    if (written.raw() < buffer.size()) under_way.fell_short();
+    if (!answer.has_value()) return answer.error();
     charge_ns(engine_.options_.cost.copy_page_ns * pages_to_hold(written).raw() / 2);
     done += written;
     if (written.raw() < buffer.size()) break;
@@ -167,20 +172,18 @@ Reply ProgramThread::act(const WriteFile& call) {
   return done.raw();
 }
 
-// What is to be written at `from` has the stamps that its pages get. A page whose first bytes are
-// not all among it keeps what it has there.
+// What is to be written at `from` has the stamps that its pages get.
 void ProgramThread::stamp_write(File& file, Bytes from, std::span<std::byte> bytes) {
   const std::uint64_t end = from.raw() + bytes.size();
   for (std::uint64_t page = from.raw() & ~kPageMask; page < end; page += kPageSize.raw()) {
-    const std::uint64_t first = max_of(page, from.raw());
-    const std::uint64_t last = min_of<std::uint64_t>(page + sizeof(std::uint64_t), end);
-    if (first >= last) continue;
-    const bool whole = first == page && last == page + sizeof(std::uint64_t);
     const std::uint64_t index = page >> kPageShift;
-    const std::uint64_t stamp = whole ? engine_.stamps_.write(file.mapping(), index)
-                                      : engine_.stamps_.expected(file.mapping(), index);
-    std::memcpy(bytes.data() + (first - from.raw()),
-                reinterpret_cast<const std::byte*>(&stamp) + (first - page), last - first);
+    const std::uint64_t stamp_end = page + sizeof(std::uint64_t);
+    if (page >= from.raw() && stamp_end <= end) {
+      const std::uint64_t stamp = engine_.stamps_.write({file.mapping(), index});
+      std::memcpy(bytes.data() + (page - from.raw()), &stamp, sizeof stamp);
+    } else if (from.raw() < stamp_end) {
+      engine_.stamps_.lose({file.mapping(), index});
+    }
   }
 }
 
@@ -191,20 +194,34 @@ Reply ProgramThread::act(const ResizeFile& call) {
 
 Result<void> ProgramThread::resize(File& file, Bytes size) {
   Mapping& mapping = file.mapping();
-  const bool shorter = size < mapping.size();
-  QUIRE_TRY(engine_.parts_.floor.cache().truncate(mapping, size));
-  if (!engine_.options_.verify || !shorter) return {};
-  engine_.stamps_.resized(mapping, size);
+  if (!engine_.options_.verify) return engine_.parts_.floor.cache().truncate(mapping, size);
+  // Another call may make it longer until this one has its turn, so that it is cut after all.
+  SharedStamps::Call under_way(engine_.stamps_, mapping);
+  under_way.cut(size);
+  cut_copies({mapping, pages_to_hold(size)}, [](Stamp& stamp) {
+    stamp.reset();
+    return false;
+  });
+  const Result<void> done = engine_.parts_.floor.cache().truncate(mapping, size);
+  if (!done.has_value()) under_way.fell_short();
+  if (under_way.alone())
+    cut_copies({mapping, pages_to_hold(size)}, [](Stamp&) { return true; });
+  return done;
+}
+
+// Of all private copies that pages of the file have from `first` on: erases those that `goes`.
+void ProgramThread::cut_copies(const Cut& cut, bool (*goes)(Stamp&)) {
   for (const auto& live : engine_.processes_) {
     if (live->process == nullptr) continue;
-    std::erase_if(live->stamps, [&](const auto& page) {
-      const VirtAddr at{page.first << kPageShift};
+    for (auto page = live->stamps.begin(); page != live->stamps.end();) {
+      const VirtAddr at{page->first << kPageShift};
       const Vma* const vma = live->process->mm->vmas.at(at);
-      return vma != nullptr && vma->file != nullptr && &vma->file->mapping() == &mapping &&
-             vma->index_of(at) >= pages_to_hold(size).raw();
-    });
+      const bool copied = vma != nullptr && vma->file != nullptr &&
+                          &vma->file->mapping() == &cut.mapping &&
+                          vma->index_of(at) >= cut.first.raw();
+      page = copied && goes(page->second) ? live->stamps.erase(page) : std::next(page);
+    }
   }
-  return {};
 }
 
 Reply ProgramThread::act(const SyncFile& call) {

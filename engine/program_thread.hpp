@@ -28,6 +28,8 @@ class ProgramThread {
   std::size_t touch_hits(std::span<const PageAccess> accesses);
   std::size_t touch_checked(std::span<const PageAccess> accesses);
   bool check(PageAccess access, std::byte* content);
+  Stamp ask(const SharedStamps::Place& place, const std::byte* content);
+  void check_copy(VirtAddr at);
   void fault(PageAccess access);
   void fault_failed(FaultEnd end, VirtAddr at);
   FaultKind kind_of(VirtAddr at, FaultEnd end, const std::optional<Translation>& before);
@@ -58,6 +60,11 @@ class ProgramThread {
   Result<void> resize(File& file, Bytes size);
   void stamp_write(File& file, Bytes from, std::span<std::byte> bytes);
   void check_read(File& file, const FilePart& part, std::span<const std::byte> bytes);
+  struct Cut {
+    Mapping& mapping;
+    PageCount first;
+  };
+  void cut_copies(const Cut& cut, bool (*goes)(Stamp&));
   struct Stamps {
     std::uint64_t wanted;
     std::uint64_t found;

@@ -7,7 +7,6 @@
 namespace quire {
 namespace {
 
-
 std::uint64_t clamp(std::int64_t value) {
   return value < 0 ? 0 : static_cast<std::uint64_t>(value);
 }
@@ -15,9 +14,8 @@ std::uint64_t clamp(std::int64_t value) {
 // Each second value goes, the first stays.
 template <class T>
 void halve(std::vector<T>& values) {
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < values.size(); i += 2) values[kept++] = std::move(values[i]);
-  values.resize(kept);
+  for (std::size_t i = 2; i < values.size(); i += 2) values[i / 2] = std::move(values[i]);
+  values.resize((values.size() + 1) / 2);
 }
 
 struct MemoryRow {
