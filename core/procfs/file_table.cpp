@@ -55,6 +55,7 @@ constexpr NodeFile kNodeFiles[] = {
 
 constexpr ProcessFile kProcessFiles[] = {
     {"maps", 0444, show_maps},
+    {"numa_maps", 0444, show_numa_maps},
     {"smaps", 0444, show_smaps},
     {"smaps_rollup", 0444, show_smaps_rollup},
     {"statm", 0444, show_statm},

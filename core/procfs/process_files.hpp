@@ -28,6 +28,7 @@ std::span<const ProcessFile> process_files();
 void show_maps(const ProcSources& from, Process& process, Text& out);
 void show_smaps(const ProcSources& from, Process& process, Text& out);
 void show_smaps_rollup(const ProcSources& from, Process& process, Text& out);
+void show_numa_maps(const ProcSources& from, Process& process, Text& out);
 void show_statm(const ProcSources& from, Process& process, Text& out);
 void show_status(const ProcSources& from, Process& process, Text& out);
 

@@ -1,4 +1,4 @@
-// /proc/PID/maps, smaps and smaps_rollup.
+// /proc/PID/maps, smaps, smaps_rollup and numa_maps.
 #include "filemap/filemap.hpp"
 #include "procfs/footprint.hpp"
 #include "procfs/process_files.hpp"
@@ -94,6 +94,67 @@ void show_flags(const Vma& vma, Text& out) {
   out.nl();
 }
 
+// A path as one word.
+void show_escaped(std::string_view path, Text& out) {
+  for (const char c : path) {
+    if (c != ' ' && c != '=' && c != '\t' && c != '\n') {
+      out.ch(c);
+      continue;
+    }
+    const auto code = static_cast<unsigned>(c);
+    out.ch('\\').ch('0').dec(code >> 3 & 7).dec(code & 7);
+  }
+}
+
+// What a mapping has in memory, and on which nodes.
+class NodePages {
+ public:
+  explicit NodePages(const Nodes& nodes) : nodes_(nodes) {}
+
+  void add(const Vma& vma) {
+    const Mm& mm = *vma.mm;
+    const PagingFormat& format = mm.tables.format();
+    mm.tables.for_each_entry(vma.range, [&](VirtAddr, const EntrySlot& slot, Entry entry) {
+      const Pfn frame = format.frame_of(slot.level, entry);
+      const bool counts = entry.present() && frame != mm.parts.zero_page;
+      const Page* const page = counts ? mm.parts.map.page_of(frame) : nullptr;
+      if (page != nullptr) add_page(*page, format.prot_of(entry));
+    });
+  }
+  void show(Text& out) const {
+    if (pages_ == 0) return;
+    const auto row = [&](std::string_view name, std::uint64_t value, bool wanted) {
+      if (wanted) out.ch(' ').str(name).ch('=').dec(value);
+    };
+    row("anon", anonymous_, anonymous_ != 0);
+    row("dirty", dirty_, dirty_ != 0);
+    row("mapped", pages_, pages_ != anonymous_ && pages_ != dirty_);
+    row("mapmax", most_mapped_, most_mapped_ > 1);
+    row("active", active_, active_ < pages_);
+    row("writeback", writeback_, writeback_ != 0);
+    for (std::size_t node = 0; node < on_.size(); ++node)
+      if (on_.data()[node] != 0) out.str(" N").dec(node).ch('=').dec(on_.data()[node]);
+    out.str(" kernelpagesize_kB=4");
+  }
+
+ private:
+  void add_page(const Page& page, Prot prot) {
+    const PageWord word = page.word_racy();
+    ++pages_;
+    ++on_.data()[index_of(nodes_.zone_of(word).node)];
+    anonymous_ += is_anonymous(page) ? 1 : 0;
+    dirty_ += any(prot & Prot::kDirty) || word.has(PageFlag::kDirty) ? 1 : 0;
+    active_ += word.has(PageFlag::kActive) || word.has(PageFlag::kUnevictable) ? 1 : 0;
+    writeback_ += word.has(PageFlag::kWriteback) ? 1 : 0;
+    most_mapped_ = max_of(most_mapped_, static_cast<std::uint64_t>(mapcount(page)));
+  }
+
+  const Nodes& nodes_;
+  std::uint64_t pages_ = 0, anonymous_ = 0, dirty_ = 0, active_ = 0, writeback_ = 0;
+  std::uint64_t most_mapped_ = 0;
+  std::array<std::uint32_t, kMaxNodes> on_{};
+};
+
 }  // namespace
 
 void show_maps(const ProcSources&, Process& process, Text& out) {
@@ -130,6 +191,25 @@ void show_smaps_rollup(const ProcSources&, Process& process, Text& out) {
   header.finish({"[rollup]"}, out);
   MeminfoRows rows(out, nullptr);
   footprint.show(rows, true);
+}
+
+// There are no policies: all is where the default has it.
+void show_numa_maps(const ProcSources& from, Process& process, Text& out) {
+  for_each_vma(process, [&](const Vma& vma) {
+    out.hex(vma.start().raw(), {8}).str(" default");
+    const std::string_view name = name_of(vma);
+    if (vma.file != nullptr) {
+      show_escaped(name, out.str(" file="));
+      if (vma.file->mapping().identity.unlinked.load(std::memory_order_relaxed))
+        out.str("\\040(deleted)");
+    } else if (!name.empty()) {
+      out.ch(' ').str(name.substr(1, name.size() - 2));
+    }
+    NodePages pages(from.nodes);
+    pages.add(vma);
+    pages.show(out);
+    out.nl();
+  });
 }
 
 }  // namespace quire

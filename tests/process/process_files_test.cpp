@@ -184,6 +184,30 @@ TEST(ProcessFiles, SmapsOfEachKindOfMappingAreLinuxs) {
   }
 }
 
+// What is active is not compared: pages wait in CPUs' batches, and where depends on the CPU.
+TEST(ProcessFiles, NumaMapsAreLinuxs) {
+  RecordedProcess test;
+  const auto rows = [](const Lines& lines) {
+    std::map<std::string, std::string> rows;
+    for (std::string line : lines) {
+      const std::size_t active = line.find(" active=");
+      if (active != line.npos) line.erase(active, line.find(' ', active + 1) - active);
+      rows[line.substr(0, line.find(' '))] = line;
+    }
+    return rows;
+  };
+  const auto mine = rows(test.file("numa_maps"));
+  unsigned compared = 0;
+  for (const auto& [at, line] : rows(recorded("numa_maps"))) {
+    if (!at.starts_with("10")) continue;  // the program's own pages are not all here
+    EXPECT_EQ(mine.at(at), line);
+    ++compared;
+  }
+  EXPECT_EQ(compared, 16u);
+  EXPECT_TRUE(mine.at("004c1000").starts_with("004c1000 default heap anon=1 dirty=1 mapmax=2 N0"));
+  EXPECT_TRUE(mine.at("7ffffffde000").starts_with("7ffffffde000 default stack anon=1 "));
+}
+
 TEST(ProcessFiles, TheRollupIsTheSumOfSmaps) {
   RecordedProcess test;
   const Lines rollup = test.file("smaps_rollup");
@@ -324,6 +348,14 @@ TEST(ProcessFiles, AMappedFileHasItsNameItsOffsetAndItsRows) {
   EXPECT_NE(text_of(test, directory + "maps")
                 .find("7ffff7ffd000-7ffff7fff000 r--s 00001000 00:00 0 " + std::string(25, ' ') +
                       "/data\n"),
+            std::string::npos);
+  disk.mapping.identity.device_major = 254;
+  disk.mapping.identity.inode = 12;
+  disk.mapping.identity.unlinked = true;
+  EXPECT_NE(text_of(test, directory + "maps").find(" fe:00 12 "), std::string::npos);
+  EXPECT_NE(text_of(test, directory + "maps").find(" /data (deleted)\n"), std::string::npos);
+  EXPECT_NE(text_of(test, directory + "numa_maps")
+                .find("7ffff7ffd000 default file=/data\\040(deleted) mapped=2"),
             std::string::npos);
   const std::string rollup = text_of(test, directory + "smaps_rollup");
   for (const char* row : {"Rss:                   8 kB", "Pss_File:              8 kB",

@@ -94,8 +94,9 @@ int main(void) {
   }
   if (read(from_child[0], &byte, 1) != 1) _exit(8);
   write_pages(shared + 2 * kPage, 1);
-  static const char *const kFiles[] = {"maps", "smaps", "smaps_rollup", "statm", "status"};
-  for (int i = 0; i < 5; ++i) show(kFiles[i]);
+  static const char *const kFiles[] = {"maps", "smaps", "smaps_rollup", "statm", "status",
+                                       "numa_maps"};
+  for (int i = 0; i < 6; ++i) show(kFiles[i]);
   printf("== pages\n");
   show_pages(mixed, 8);
   show_pages(locked, 3);
