@@ -125,6 +125,17 @@ TEST_F(PageCacheTest, NeighboursAreWrittenTogether) {
   EXPECT_EQ(file.disk_file.requests[2].first, 50u);
 }
 
+TEST_F(PageCacheTest, WhoAppendsWritesBehindTheEndWhereverItIsByNow) {
+  TestFile file(machine, 100);
+  File appended(file.mapping, {.append = true}, "file", nullptr);
+  const auto bytes = filled(10, 9);
+  for (const std::uint64_t end : {110u, 120u}) {
+    ASSERT_TRUE(cache.write(appended, {Bytes{0}, bytes}).has_value());
+    EXPECT_EQ(file.mapping.size(), Bytes{end});
+    EXPECT_EQ(file.read({end - 10, 10}), bytes);
+  }
+}
+
 TEST_F(PageCacheTest, AFailedWriteIsToldOnceToEachOpener) {
   TestFile file(machine, 4 * kPage);
   File other(file.mapping, {}, "file", nullptr);
