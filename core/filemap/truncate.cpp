@@ -11,7 +11,7 @@ Result<void> PageCache::truncate(Mapping& mapping, Bytes size) {
   if ((size > old && mapping.is_sealed(Seals::kGrow)) ||
       (size < old && mapping.is_sealed(Seals::kShrink)))
     return Errno::kPermission;
-  // Where that is refused nothing has changed.
+  // Where that is refused nothing has changed (decision 54).
   if (mapping.file_ != nullptr) QUIRE_TRY(mapping.file_->resize(size));
   if (size >= old) {
     zero_tail(mapping, old);
