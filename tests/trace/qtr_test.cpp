@@ -41,6 +41,9 @@ std::vector<Event> one_of_each() {
           event(Open{.file = 0, .fd = 3, .flags = 2}),
           event(Transfer{.file = 0, .offset = 1, .length = 2, .write = true}),
           event(Truncate{.file = 0, .size = 1}),
+          event(Mlock{.address = 0x7000, .length = 1, .lock = true}),
+          event(Msync{.address = 0x8000, .length = 4096, .flags = 4}),
+          event(Sync{.file = 0}),
           event(Close{.file = 0, .fd = 3}),
           event(Exit{.status = 7, .process = true})};
 }

@@ -168,6 +168,12 @@ class Merger {
         return Transfer{file_of(w[0]), w[1], w[2], w[3] != 0};
       case RecordKind::kTruncate:
         return Truncate{file_of(w[0]), w[1]};
+      case RecordKind::kMlock:
+        return Mlock{w[0], w[1], w[2] != 0};
+      case RecordKind::kMsync:
+        return Msync{w[0], w[1], narrow(w[2])};
+      case RecordKind::kSync:
+        return Sync{file_of(w[0])};
       default:
         return std::nullopt;
     }

@@ -40,6 +40,9 @@ enum class RecordKind : std::uint32_t {
   kClose,        // file key, fd
   kTransfer,     // file key, offset, length, write
   kTruncate,     // file key, size
+  kMlock,        // address, length, lock
+  kMsync,        // address, length, flags
+  kSync,         // file key
 };
 
 struct Record {

@@ -47,14 +47,12 @@ struct Mmap {
 };
 
 struct Munmap {
-  std::uint64_t address = 0;
-  std::uint64_t length = 0;
+  std::uint64_t address = 0, length = 0;
   bool operator==(const Munmap&) const = default;
 };
 
 struct Mremap {
-  std::uint64_t address = 0;
-  std::uint64_t length = 0;
+  std::uint64_t address = 0, length = 0;
   std::uint64_t new_length = 0;
   std::uint64_t new_address = 0;  // where it came to lie
   std::uint32_t flags = 0;
@@ -62,15 +60,13 @@ struct Mremap {
 };
 
 struct Mprotect {
-  std::uint64_t address = 0;
-  std::uint64_t length = 0;
+  std::uint64_t address = 0, length = 0;
   std::uint32_t protection = 0;
   bool operator==(const Mprotect&) const = default;
 };
 
 struct Madvise {
-  std::uint64_t address = 0;
-  std::uint64_t length = 0;
+  std::uint64_t address = 0, length = 0;
   std::uint32_t advice = 0;
   bool operator==(const Madvise&) const = default;
 };
@@ -143,15 +139,13 @@ struct File {
 };
 
 struct Open {
-  std::uint32_t file = 0;
-  std::uint32_t fd = 0;
+  std::uint32_t file = 0, fd = 0;
   std::uint32_t flags = 0;
   bool operator==(const Open&) const = default;
 };
 
 struct Close {
-  std::uint32_t file = 0;
-  std::uint32_t fd = 0;
+  std::uint32_t file = 0, fd = 0;
   bool operator==(const Close&) const = default;
 };
 
@@ -171,9 +165,29 @@ struct Truncate {
   bool operator==(const Truncate&) const = default;
 };
 
+// mlock, or munlock.
+struct Mlock {
+  std::uint64_t address = 0, length = 0;
+  bool lock = false;
+  bool operator==(const Mlock&) const = default;
+};
+
+struct Msync {
+  std::uint64_t address = 0, length = 0;
+  std::uint32_t flags = 0;
+  bool operator==(const Msync&) const = default;
+};
+
+// fsync, or fdatasync.
+struct Sync {
+  std::uint32_t file = 0;
+  bool operator==(const Sync&) const = default;
+};
+
 // The order is that of the numbers in the file.
 using What = std::variant<Access, Mmap, Munmap, Mremap, Mprotect, Madvise, Brk, Fork, Clone, Exec,
-                          Segment, Stack, Exit, File, Open, Close, Transfer, Truncate>;
+                          Segment, Stack, Exit, File, Open, Close, Transfer, Truncate, Mlock,
+                          Msync, Sync>;
 
 struct Event {
   ProcessId process{};

@@ -130,6 +130,12 @@ auto fields(auto& e) {
     return std::tie(e.file, e.fd);
   else if constexpr (std::is_same_v<E, Transfer>)
     return std::tie(e.file, e.offset, e.length, e.write);
+  else if constexpr (std::is_same_v<E, Mlock>)
+    return std::tie(e.address, e.length, e.lock);
+  else if constexpr (std::is_same_v<E, Msync>)
+    return std::tie(e.address, e.length, e.flags);
+  else if constexpr (std::is_same_v<E, Sync>)
+    return std::tie(e.file);
   else
     return std::tie(e.file, e.size);
 }

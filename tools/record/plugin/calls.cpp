@@ -76,6 +76,18 @@ bool tell_call_from_its_beginning(Thread& thread) {
     case SYS_madvise:
       stream.put_at(call.sequence, RecordKind::kMadvise, {a[0], a[1], a[2]});
       return true;
+    case SYS_mlock:
+    case SYS_munlock:
+      stream.put_at(call.sequence, RecordKind::kMlock, {a[0], a[1], call.number == SYS_mlock});
+      return true;
+    case SYS_msync:
+      stream.put_at(call.sequence, RecordKind::kMsync, {a[0], a[1], a[2]});
+      return true;
+    case SYS_fsync:
+    case SYS_fdatasync:
+      if (call.file != kNoFileKey)
+        stream.put_at(call.sequence, RecordKind::kSync, {call.file});
+      return true;
     default:
       return false;
   }
@@ -106,6 +118,13 @@ void begin_call(Thread& thread) {
     case SYS_munmap:
     case SYS_mprotect:
     case SYS_madvise:
+    case SYS_mlock:
+    case SYS_munlock:
+    case SYS_msync:
+      return changes_memory(thread);
+    case SYS_fsync:
+    case SYS_fdatasync:
+      call.file = file_key(thread.stream, static_cast<int>(call.arguments[0]));
       return changes_memory(thread);
     case SYS_execve:
     case SYS_execveat:
