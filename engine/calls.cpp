@@ -61,6 +61,10 @@ Reply ProgramThread::act(const LockMemory& call) {
                          : do_munlock(caller(), range.start, range.length()));
 }
 
+Reply ProgramThread::act(const SyncMemory& call) {
+  return reply(do_msync(caller(), call.range.start, call.range.length(), call.flags));
+}
+
 Reply ProgramThread::act(const RemapMemory& call) {
   const MremapRequest& request = call.request;
   const Result<VirtAddr> at = do_mremap(caller(), request);

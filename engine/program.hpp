@@ -83,6 +83,10 @@ struct LockMemory {
   VirtRange range{};
   bool lock = true;  // else unlock
 };
+struct SyncMemory {  // msync
+  VirtRange range{};
+  std::uint64_t flags = sync::kSync;
+};
 struct RemapMemory {  // mremap; the answer is the address
   MremapRequest request;
 };
@@ -146,9 +150,9 @@ struct Fail {
 };
 
 using Action = std::variant<Touch, MapMemory, UnmapMemory, ProtectMemory, AdviseMemory, LockMemory,
-                            RemapMemory, MoveBreak, OpenFile, CloseFile, DuplicateFile, ReadFile,
-                            WriteFile, ResizeFile, SyncFile, Fork, NewThread, Execute, Wait, End,
-                            Fail>;
+                            SyncMemory, RemapMemory, MoveBreak, OpenFile, CloseFile, DuplicateFile,
+                            ReadFile, WriteFile, ResizeFile, SyncFile, Fork, NewThread, Execute,
+                            Wait, End, Fail>;
 
 // What the last action came to.
 using Reply = Result<std::uint64_t>;

@@ -41,6 +41,7 @@ class ProgramThread {
   Reply act(const ProtectMemory& call);
   Reply act(const AdviseMemory& call);
   Reply act(const LockMemory& call);
+  Reply act(const SyncMemory& call);
   Reply act(const RemapMemory& call);
   Reply act(const MoveBreak& call);
   Reply act(const OpenFile& call);

@@ -107,6 +107,16 @@ struct CallPlanner {
                      moved ? flags | remap::kMayMove | remap::kFixed : flags,
                      VirtAddr{call.new_address}}});
   }
+  void operator()(const trace::Mlock& call) const {
+    add(LockMemory{range_of(VirtAddr{call.address}, Bytes{call.length}), call.lock});
+  }
+  void operator()(const trace::Msync& call) const {
+    add(SyncMemory{range_of(VirtAddr{call.address}, Bytes{call.length}), call.flags});
+  }
+  void operator()(const trace::Sync& call) const {
+    source.need_file(event.process, call.file);
+    add(SyncFile{descriptor(call.file)});
+  }
   void operator()(const trace::Brk& call) const { add(MoveBreak{VirtAddr{call.end}}); }
   void operator()(const trace::Fork& call) const {
     for (const auto& [owner, file] : std::set(source.opened_))
