@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -31,10 +32,34 @@ constexpr std::uint64_t kLongestAccess = 16;
   if (last >> kPageBits != address >> kPageBits) Thread::touch(last >> kPageBits, kind, 1);
 }
 
-// Asks of each access what it is: callbacks for reads alone, or writes alone, are called for others
-// as well by qemu-user 7.2.
+// What accesses are, by what qemu-user says of them: a few dozen values, each asked about once and
+// kept at its place.
+class AccessKinds {
+ public:
+  static Touch of(qemu_plugin_meminfo_t info) {
+    const std::uint64_t known = known_[(info ^ info >> 13) % kPlaces].load(kRelaxed);
+    if (known >> 1 == std::uint64_t{info} + 1) [[likely]] return static_cast<Touch>(known & 1);
+    return ask(info);
+  }
+
+ private:
+  static constexpr std::size_t kPlaces = 64;
+  static constexpr auto kRelaxed = std::memory_order_relaxed;
+  static_assert(static_cast<unsigned>(Touch::kRead) == 0 &&
+                static_cast<unsigned>(Touch::kWrite) == 1);
+
+  [[gnu::noinline]] static Touch ask(qemu_plugin_meminfo_t info) {
+    const bool store = qemu_plugin_mem_is_store(info);
+    known_[(info ^ info >> 13) % kPlaces].store((std::uint64_t{info} + 1) << 1 | store, kRelaxed);
+    return store ? Touch::kWrite : Touch::kRead;
+  }
+  static std::atomic<std::uint64_t> known_[kPlaces];
+};
+constinit std::atomic<std::uint64_t> AccessKinds::known_[kPlaces]{};
+
+// Callbacks for reads alone, or writes alone, are called for others as well by qemu-user 7.2.
 void accessed(unsigned, qemu_plugin_meminfo_t info, std::uint64_t address, void*) {
-  const Touch kind = qemu_plugin_mem_is_store(info) ? Touch::kWrite : Touch::kRead;
+  const Touch kind = AccessKinds::of(info);
   if ((address & kPageMask) > kPageMask + 1 - kLongestAccess) [[unlikely]]
     return accessed_at_end(info, address, kind);
   return Thread::touch(address >> kPageBits, kind, 1);
