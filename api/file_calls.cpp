@@ -88,6 +88,15 @@ int quire_unlink(quire_machine* machine, const char* path) {
   return static_cast<int>(quire::api::answer(machine->files->unlink(path), path));
 }
 
+int quire_tmpfs_remount(quire_machine* machine, const quire_tmpfs_limits* limits) {
+  if (machine == nullptr || limits == nullptr) return fail(Errno::kInvalid, "no machine or limits");
+  const quire::api::Call call(*machine);
+  if (!machine->files) return fail(Errno::kNoEntry, "tmpfs");
+  const quire::api::TmpfsLimits wanted{
+      quire::pages_to_hold(quire::Bytes{limits->size}), limits->nr_inodes};
+  return static_cast<int>(quire::api::answer(machine->files->remount(wanted), "tmpfs"));
+}
+
 int64_t quire_file_read(quire_machine* machine, int64_t pid, int fd,
                         const quire_read_request* request) {
   if (!makes_sense(request)) return fail(Errno::kFault, "no request or buffer");

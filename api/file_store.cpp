@@ -49,26 +49,74 @@ std::string key_of(const struct stat& status) {
 
 }  // namespace
 
+Result<void> Tmpfs::take_page() {
+  const std::uint64_t most = most_.load(std::memory_order_relaxed);
+  if (pages_.fetch_add(1, std::memory_order_relaxed) < most || most == 0) return {};
+  give_page();
+  return Errno::kNoSpace;
+}
+
+Result<void> Tmpfs::take_inode() {
+  if (most_inodes_ != 0 && inodes_ >= most_inodes_) return Errno::kNoSpace;
+  ++inodes_;
+  return {};
+}
+
+Result<void> Tmpfs::remount(const TmpfsLimits& limits) {
+  const std::uint64_t size = limits.size.raw();
+  if (size != 0 && size < pages_.load(std::memory_order_relaxed)) return Errno::kInvalid;
+  if (limits.inodes != 0 && limits.inodes < inodes_) return Errno::kInvalid;
+  most_.store(size, std::memory_order_relaxed);
+  most_inodes_ = limits.inodes;
+  return {};
+}
+
+// The pages of one of its files, which count as committed as well.
+class TmpfsBlocks final : public MappingBlocks {
+ public:
+  TmpfsBlocks(const MmParts& parts, Tmpfs* tmpfs) : committed_(parts), tmpfs_(tmpfs) {}
+  Result<void> take() override {
+    QUIRE_TRY(tmpfs_->take_page());
+    const Result<void> taken = committed_.take();
+    if (!taken.has_value()) tmpfs_->give_page();
+    return taken;
+  }
+  void give_back() override {
+    committed_.give_back();
+    tmpfs_->give_page();
+  }
+
+ private:
+  ShmemBlocks committed_;
+  Tmpfs* const tmpfs_;
+};
+
 struct FileStore::Inode {
   // Of a real file, of a simulated one, or in memory alone.
   Inode(const MmParts& parts, SystemDescriptor descriptor, Bytes size)
-      : real(std::move(descriptor)), native(real.number()), blocks(parts),
+      : real(std::move(descriptor)), native(real.number()), blocks(parts, nullptr),
         mapping(parts.file_nodes, &native, size), vmas(mapping) {}
   Inode(const MmParts& parts, SimDisk& disk)
-      : real(-1), native(-1), blocks(parts), simulated(std::in_place, disk),
+      : real(-1), native(-1), blocks(parts, nullptr), simulated(std::in_place, disk),
         mapping(parts.file_nodes, &*simulated, Bytes{0}), vmas(mapping) {
     simulated->keep_requests = false;
   }
-  explicit Inode(const MmParts& parts)
-      : real(-1), native(-1), blocks(parts), mapping(parts.file_nodes, nullptr, Bytes{0}),
-        vmas(mapping) {
+  // The caller has taken an inode of it.
+  Inode(const MmParts& parts, Tmpfs& of)
+      : real(-1), native(-1), blocks(parts, &of), tmpfs(&of),
+        mapping(parts.file_nodes, nullptr, Bytes{0}), vmas(mapping) {
     mapping.set_blocks(&blocks);
     mapping.set_seals(Seals::kSeal);
   }
 
+  ~Inode() {
+    if (tmpfs != nullptr) tmpfs->give_inode();
+  }
+
   SystemDescriptor real;
   NativeFile native;
-  ShmemBlocks blocks;
+  TmpfsBlocks blocks;
+  Tmpfs* const tmpfs = nullptr;
   std::optional<SimFile> simulated;
   Mapping mapping;
   FileVmas vmas;
@@ -88,7 +136,10 @@ struct FileStore::Opening final : FileOwner {
   File file;
 };
 
-FileStore::FileStore(ProcessFloor& floor, Disks disks) : floor_(floor) {
+FileStore::FileStore(ProcessFloor& floor, Disks disks)
+    : floor_(floor),
+      tmpfs_({PageCount{floor.parts().nodes.managed_pages() / 2},
+              floor.parts().nodes.managed_pages() / 2}) {
   if (disks.host != nullptr) disk_.emplace(*disks.host, *disks.cpu, SimDisk::Model{});
 }
 
@@ -121,7 +172,8 @@ Result<FileStore::Place> FileStore::find_named(const std::string& path, int flag
   }
   if ((flags & O_CREAT) == 0) return Errno::kNoEntry;
   const bool tmpfs = path.starts_with(kTmpfs);
-  const Place made = tmpfs ? std::make_shared<Inode>(floor_.parts())
+  if (tmpfs) QUIRE_TRY(tmpfs_.take_inode());
+  const Place made = tmpfs ? std::make_shared<Inode>(floor_.parts(), tmpfs_)
                            : std::make_shared<Inode>(floor_.parts(), *disk_);
   // A tmpfs is on a device without a number of its own, a disk the first of virtio's.
   FileIdentity& identity = made->mapping.identity;
@@ -171,6 +223,11 @@ Result<void> FileStore::unlink(const std::string& path) {
   inode->mapping.identity.unlinked.store(true, std::memory_order_relaxed);
   if (inode->openings == 0) floor_.cache().evict(inode->mapping);
   return {};
+}
+
+Result<void> FileStore::remount(const TmpfsLimits& limits) {
+  const std::lock_guard guard(mutex_);
+  return tmpfs_.remount(limits);
 }
 
 void FileStore::close(Opening& opening) {

@@ -11,6 +11,7 @@
 // Errors     open(2)'s and unlink(2)'s; of real files what the system says.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,6 +22,32 @@
 #include "machine/machine.hpp"
 
 namespace quire::api {
+
+// What a tmpfs may have (tmpfs(5)); 0: no limit. The folder is one of the inodes.
+struct TmpfsLimits {
+  PageCount size;
+  std::uint64_t inodes = 0;
+};
+
+// A tmpfs's pages and files, of which there are no more than its limits.
+class Tmpfs {
+ public:
+  explicit Tmpfs(const TmpfsLimits& limits)
+      : most_(limits.size.raw()), most_inodes_(limits.inodes) {}
+  // Errors: kNoSpace.
+  Result<void> take_page();
+  void give_page() { pages_.fetch_sub(1, std::memory_order_relaxed); }
+  // Under the store's mutex. Errors: kNoSpace; kInvalid, where more is in use.
+  Result<void> take_inode();
+  void give_inode() { --inodes_; }
+  Result<void> remount(const TmpfsLimits& limits);
+
+ private:
+  std::atomic<std::uint64_t> pages_ = 0;
+  std::atomic<std::uint64_t> most_;
+  std::uint64_t inodes_ = 1;
+  std::uint64_t most_inodes_;
+};
 
 class FileStore {
  public:
@@ -37,6 +64,7 @@ class FileStore {
   // With one reference. `flags` as open(2) takes them.
   Result<File*> open(const std::string& path, int flags);
   Result<void> unlink(const std::string& path);
+  Result<void> remount(const TmpfsLimits& limits);
   // Writes what is dirty.
   void sync();
 
@@ -50,6 +78,7 @@ class FileStore {
   void close(Opening& opening);
 
   ProcessFloor& floor_;
+  Tmpfs tmpfs_;
   std::optional<SimDisk> disk_;
   std::mutex mutex_;  // everything below
   std::map<std::string, Place> named_;

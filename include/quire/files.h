@@ -55,6 +55,16 @@ QUIRE_API int quire_file_dup(struct quire_machine *machine, int64_t pid, int fd)
 QUIRE_API int quire_file_close(struct quire_machine *machine, int64_t pid, int fd);
 /* The name goes; the file when nobody has it open. Of any path that quire_file_open takes. */
 QUIRE_API int quire_unlink(struct quire_machine *machine, const char *path);
+/* How much may be below /dev/shm/, as mount has it with `size=` (rounded up to pages) and
+ * `nr_inodes=`, of which the folder takes one; 0: no limit. Half of the RAM at first, and an inode
+ * for each page of that. What goes beyond is -ENOSPC, a touch SIGBUS. -EINVAL: less than is there;
+ * -ENOENT: there has been no process yet. */
+struct quire_tmpfs_limits {
+  uint64_t size;
+  uint64_t nr_inodes;
+};
+QUIRE_API int quire_tmpfs_remount(struct quire_machine *machine,
+                                  const struct quire_tmpfs_limits *limits);
 
 /* How many bytes were read or written. `offset` is of quire_file_pread and _pwrite alone; the
  * others are at the file's position, which moves. */

@@ -244,6 +244,33 @@ TEST(FileApi, TmpfsFilesHaveNamesUntilTheyAreUnlinked) {
   EXPECT_LT(row(machine, "/proc/meminfo", "Shmem:"), kMany);
 }
 
+TEST(FileApi, ATmpfsHasNoMoreThanItsLimits) {
+  Machine machine = sim();
+  EXPECT_EQ(quire_tmpfs_remount(machine.get(), nullptr), -EINVAL);
+  const quire_tmpfs_limits limits = {.size = 3 * kPage + 1, .nr_inodes = 3};
+  EXPECT_EQ(quire_tmpfs_remount(machine.get(), &limits), -ENOENT);
+  Process process = machine.process("full").value();
+  ASSERT_EQ(quire_tmpfs_remount(machine.get(), &limits), 0);
+  const File one = process.open("/dev/shm/one", kNew).value();
+  const File two = process.open("/dev/shm/two", kNew).value();
+  EXPECT_EQ(errno_of(process.open("/dev/shm/three", kNew)), ENOSPC) << "the folder is one of them";
+  const std::string pages(4 * kPage, 'x');
+  ASSERT_EQ(one.write(pages.data(), pages.size()).value(), pages.size());
+  EXPECT_EQ(errno_of(two.write("x", 1)), ENOSPC);
+  ASSERT_TRUE(two.truncate(kPage).has_value());
+  const Address at = two.map({{}, kPage}, Access::kReadWrite).value();
+  EXPECT_FALSE(process.touch({at, kPage}, Access::kWrite).has_value()) << "SIGBUS";
+  const quire_tmpfs_limits less = {.size = 3 * kPage, .nr_inodes = 0};
+  EXPECT_EQ(quire_tmpfs_remount(machine.get(), &less), -EINVAL);
+  const quire_tmpfs_limits few = {.size = 0, .nr_inodes = 2};
+  EXPECT_EQ(quire_tmpfs_remount(machine.get(), &few), -EINVAL);
+  ASSERT_TRUE(one.truncate(kPage).has_value());
+  EXPECT_TRUE(process.touch({at, kPage}, Access::kWrite).has_value()) << "there is room again";
+  ASSERT_TRUE(one.close().has_value());
+  ASSERT_EQ(quire_unlink(machine.get(), "/dev/shm/one"), 0);
+  EXPECT_TRUE(process.open("/dev/shm/three", kNew).has_value());
+}
+
 TEST(FileApi, MapsTellAFilesDeviceItsNumberAndThatNoFolderHasItAnyMore) {
   const RealFile disk(std::string(kPage, 'x'));
   const std::string& path = disk.path;
