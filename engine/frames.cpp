@@ -53,8 +53,10 @@ Picture FrameBlocks::picture(std::uint64_t time_ns) {
     std::uint64_t all = 0;
     for (const std::uint64_t frames : counts) all += frames;
     const std::uint64_t used = all - counts[0];
-    const auto most = std::ranges::max_element(counts) - counts.begin();
-    picture.uses += kFrameLetters[static_cast<std::size_t>(most)];
+    // A block that is used at all is told by its use, however much of it is free.
+    const auto most =
+        used == 0 ? counts.begin() : std::max_element(counts.begin() + 1, counts.end());
+    picture.uses += kFrameLetters[static_cast<std::size_t>(most - counts.begin())];
     picture.fullness +=
         static_cast<char>('0' + (all == 0 ? 0 : (used * 9 + all - 1) / all));
   }

@@ -4,8 +4,8 @@
 // Units      Pages of 4 KiB, frames as frame numbers, times in ns of virtual time.
 // Series     All have one value for each time in `times_ns`; counts of events are sums so far. A
 //            process's is 0 before it begins and after it ends.
-// Pictures   A letter for each block of frames (`blocks`), for what most of its frames hold, and
-//            for how full it is: '0' nothing in use, '1' to '9' up to all.
+// Pictures   A letter for each block of frames (`blocks`), for what most of its frames in use
+//            hold, and for how full it is: '0' nothing in use, '1' to '9' up to all.
 #pragma once
 
 #include <array>
@@ -57,7 +57,7 @@ struct ProcessRecord {
 struct RunRecord {
   std::string machine;
   unsigned nodes = 0;
-  unsigned cpus = 0;
+  std::vector<unsigned> cpu_nodes;  // the node of each CPU
   std::uint64_t seed = 0;
   std::vector<std::string> workloads;
   std::string end;  // "finished", "until", "interrupted", "verify failed"

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/frames.hpp"
-
 namespace quire {
 namespace {
 
@@ -11,11 +9,37 @@ std::uint64_t clamp(std::int64_t value) {
   return value < 0 ? 0 : static_cast<std::uint64_t>(value);
 }
 
-// Each second value goes, the first stays.
+// Multiples of a distance.
+struct Grid {
+  std::uint64_t distance_ns;
+  [[nodiscard]] std::uint64_t after(std::uint64_t time_ns) const {
+    return (time_ns / distance_ns + 1) * distance_ns;
+  }
+};
+
+// Which of these ascending times are the first at or after a multiple.
+template <class T, class TimeOf>
+std::vector<std::size_t> spaced(const std::vector<T>& values, Grid grid, TimeOf time_of) {
+  std::vector<std::size_t> kept;
+  std::uint64_t next_ns = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (time_of(values[i]) < next_ns) continue;
+    kept.push_back(i);
+    next_ns = grid.after(time_of(values[i]));
+  }
+  return kept;
+}
+
 template <class T>
-void halve(std::vector<T>& values) {
-  for (std::size_t i = 2; i < values.size(); i += 2) values[i / 2] = std::move(values[i]);
-  values.resize((values.size() + 1) / 2);
+void keep(std::vector<T>& values, const std::vector<std::size_t>& kept) {
+  std::vector<T> rest;
+  rest.reserve(kept.size());
+  for (const std::size_t i : kept) rest.push_back(std::move(values[i]));
+  values = std::move(rest);
+}
+
+std::string series_name(const LiveProcess& live) {
+  return live.name + " " + std::to_string(live.pid);
 }
 
 struct MemoryRow {
@@ -30,7 +54,8 @@ constexpr MemoryRow kMemoryRows[] = {
 
 }  // namespace
 
-Sampler::Sampler(Engine& engine, Machine& machine) : engine_(engine), machine_(machine) {
+Sampler::Sampler(Engine& engine, Machine& machine)
+    : engine_(engine), machine_(machine), blocks_(machine, kMostBlocks) {
   const OnCpu on_cpu(machine.cpus().front());
   machine.nodes().for_each_populated([&](const Zone& zone) {
     const std::string node = "node " + std::to_string(index_of(zone.node)) + " ";
@@ -40,20 +65,21 @@ Sampler::Sampler(Engine& engine, Machine& machine) : engine_(engine), machine_(m
     record_.fault_kinds.push_back({name_of(static_cast<FaultKind>(kind)), {}});
   for (const MemoryRow& row : kMemoryRows) record_.memory.push_back({row.name, {}});
   record_.tlb = {{"accesses", {}}, {"second-level hits", {}}, {"walks", {}}};
-  FrameBlocks blocks(machine, kMostBlocks);
-  record_.frames_per_block = blocks.frames_per_block();
-  record_.blocks = blocks.starts();
+  record_.frames_per_block = blocks_.frames_per_block();
+  record_.blocks = blocks_.starts();
 }
 
 std::uint64_t Sampler::sample(std::uint64_t now_ns) {
   take(now_ns);
   if (now_ns >= next_picture_ns_) take_picture(now_ns);
-  if (record_.times_ns.size() > kMost) {
-    halve(record_.times_ns);
-    for_each_series([](Series& series) { halve(series.values); });
+  while (record_.times_ns.size() > kMost) {
     distance_ns_ *= 2;
+    const auto kept =
+        spaced(record_.times_ns, Grid{distance_ns_}, [](std::uint64_t time_ns) { return time_ns; });
+    keep(record_.times_ns, kept);
+    for_each_series([&](Series& series) { keep(series.values, kept); });
   }
-  return now_ns + distance_ns_;
+  return Grid{distance_ns_}.after(now_ns);
 }
 
 template <class Visit>
@@ -92,26 +118,27 @@ void Sampler::add_processes() {
   const auto& processes = engine_.processes();
   const std::size_t most = min_of(processes.size(), RunRecord::kMostProcesses);
   for (std::size_t i = record_.resident.size(); i < most; ++i)
-    record_.resident.push_back({processes[i]->name + " " + std::to_string(processes[i]->pid),
-                                std::vector<std::uint64_t>(record_.times_ns.size())});
+    record_.resident.push_back(
+        {series_name(*processes[i]), std::vector<std::uint64_t>(record_.times_ns.size())});
 }
 
 void Sampler::take_picture(std::uint64_t now_ns) {
-  FrameBlocks blocks(machine_, kMostBlocks);
-  record_.pictures.push_back(blocks.picture(now_ns));
-  if (record_.pictures.size() > kMostPictures) {
-    halve(record_.pictures);
+  record_.pictures.push_back(blocks_.picture(now_ns));
+  while (record_.pictures.size() > kMostPictures) {
     picture_distance_ns_ *= 2;
+    keep(record_.pictures, spaced(record_.pictures, Grid{picture_distance_ns_},
+                                  [](const Picture& picture) { return picture.time_ns; }));
   }
-  next_picture_ns_ = now_ns + picture_distance_ns_;
+  next_picture_ns_ = Grid{picture_distance_ns_}.after(now_ns);
 }
 
 RunRecord Sampler::finish() {
   const OnCpu on_cpu(machine_.cpus().front());
   if (record_.pictures.empty() || record_.pictures.back().time_ns != engine_.now_ns())
-    record_.pictures.push_back(FrameBlocks(machine_, kMostBlocks).picture(engine_.now_ns()));
+    record_.pictures.push_back(blocks_.picture(engine_.now_ns()));
   record_.nodes = machine_.nodes().online_count();
-  record_.cpus = static_cast<unsigned>(machine_.cpus().size());
+  for (const CpuContext& cpu : machine_.cpus())
+    record_.cpu_nodes.push_back(static_cast<unsigned>(index_of(cpu.node)));
   record_.time_ns = engine_.now_ns();
   record_.faults = engine_.faults();
   const TlbCounts tlb = engine_.tlb_counts();
@@ -125,6 +152,8 @@ RunRecord Sampler::finish() {
                              zone.managed_pages(), mark(Watermark::kMin), mark(Watermark::kLow),
                              mark(Watermark::kHigh)});
   });
+  for (std::size_t i = 0; i < record_.resident.size(); ++i)
+    record_.resident[i].name = series_name(*engine_.processes()[i]);  // execs have changed it
   for (const auto& live : engine_.processes()) {
     record_.accesses += live->accesses;
     record_.processes.push_back({live->pid, live->parent, live->name, name_of(live->state),

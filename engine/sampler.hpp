@@ -1,8 +1,9 @@
 // Fills a RunRecord while an engine runs: samples at even distances of virtual time, as many as a
 // plot can show, and fewer pictures of physical memory.
 //
-// How        It begins with a short distance; when there are kMost samples, each second one goes
-//            and the distance doubles. So the record follows from the run alone, however long.
+// How        A sample is the first at or after a multiple of a distance, which is short at first
+//            and doubles when there are more than kMost. So the record follows from the run alone,
+//            however long.
 // Ownership  Borrows engine and machine.
 // Cost       A sample looks at each zone and living process, a picture at each block of frames that
 //            was ever used.
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/frames.hpp"
 #include "engine/run_record.hpp"
 
 namespace quire {
@@ -19,8 +21,8 @@ namespace quire {
 class Sampler final : public RunObserver {
  public:
   static constexpr std::size_t kMost = 512;
-  static constexpr std::size_t kMostPictures = 32;
-  static constexpr std::size_t kMostBlocks = 2048;
+  static constexpr std::size_t kMostPictures = 48;
+  static constexpr std::size_t kMostBlocks = 32'768;
 
   Sampler(Engine& engine, Machine& machine);
   Sampler(const Sampler&) = delete;
@@ -39,6 +41,7 @@ class Sampler final : public RunObserver {
 
   Engine& engine_;
   Machine& machine_;
+  FrameBlocks blocks_;
   RunRecord record_;
   std::uint64_t distance_ns_ = 10'000;
   std::uint64_t picture_distance_ns_ = 10'000;

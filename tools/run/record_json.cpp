@@ -57,17 +57,42 @@ Json processes_of(const RunRecord& record) {
   return processes;
 }
 
+// Neighbours together: the first frame of the first one, and how many they are.
+Json stretches_of(const RunRecord& record) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> stretches;
+  std::uint64_t next = 0;
+  for (const std::uint64_t first : record.blocks) {
+    if (stretches.empty() || first != next) stretches.emplace_back(first, 0);
+    ++stretches.back().second;
+    next = first + record.frames_per_block;
+  }
+  return stretches;
+}
+
+// "24a9": 24 blocks with the letter and the digit; one goes without its number.
+std::string runs_of(const Picture& picture) {
+  std::string runs;
+  for (std::size_t from = 0, end = 0; from < picture.uses.size(); from = end) {
+    while (end < picture.uses.size() && picture.uses[end] == picture.uses[from] &&
+           picture.fullness[end] == picture.fullness[from])
+      ++end;
+    if (from != 0) runs += ' ';
+    if (end - from > 1) runs += std::to_string(end - from);
+    runs += picture.uses[from];
+    runs += picture.fullness[from];
+  }
+  return runs;
+}
+
 Json physical_of(const RunRecord& record) {
   Json legend = Json::object();
   for (unsigned use = 0; use < kFrameUses; ++use)
     legend[std::string(1, kFrameLetters[use])] = kFrameNames[use];
   Json pictures = Json::array();
   for (const Picture& picture : record.pictures)
-    pictures.push_back({{"time_ns", picture.time_ns},
-                        {"uses", picture.uses},
-                        {"fullness", picture.fullness}});
+    pictures.push_back({{"time_ns", picture.time_ns}, {"runs", runs_of(picture)}});
   return {{"frames_per_block", record.frames_per_block},
-          {"blocks", record.blocks},
+          {"stretches", stretches_of(record)},
           {"legend", legend},
           {"pictures", pictures}};
 }
@@ -77,7 +102,8 @@ Json physical_of(const RunRecord& record) {
 std::string to_json(const RunRecord& record) {
   const Json json = {
       {"format", 1},
-      {"machine", {{"name", record.machine}, {"nodes", record.nodes}, {"cpus", record.cpus}}},
+      {"machine", 
+       {{"name", record.machine}, {"nodes", record.nodes}, {"cpu_nodes", record.cpu_nodes}}},
       {"seed", record.seed},
       {"workloads", record.workloads},
       {"end", record.end},

@@ -1,4 +1,4 @@
-// A RunRecord as JSON. The same record gives the same bytes; docs/CLI.md names the keys.
+// A RunRecord as JSON. The same record gives the same bytes; docs/REPORT.md names the keys.
 #pragma once
 
 #include <string>

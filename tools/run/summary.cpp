@@ -54,10 +54,11 @@ void add_processes(const RunRecord& record, std::string& out) {
 std::string summary_of(const RunRecord& record) {
   const std::uint64_t faults =
       std::accumulate(record.faults.begin(), record.faults.end(), std::uint64_t{0});
+  const std::size_t cpus = record.cpu_nodes.size();
   std::string out = fmt::format(
       "{}: {} node{}, {} CPU{}, seed {}\n{} after {} of virtual time\n\n",
       record.machine.empty() ? "machine" : record.machine, record.nodes,
-      record.nodes == 1 ? "" : "s", record.cpus, record.cpus == 1 ? "" : "s", record.seed,
+      record.nodes == 1 ? "" : "s", cpus, cpus == 1 ? "" : "s", record.seed,
       record.end, time_text(record.time_ns));
   out += fmt::format("accesses     {:>14}\n", record.accesses);
   out += fmt::format("tlb          {:>14} translations, {} in the second level, {} walks\n",
