@@ -100,6 +100,15 @@ if(run_sources AND TARGET quire_engine)
     PRIVATE quire_flags tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
 endif()
 
+quire_sources(report_sources tools/report/*.cpp)
+if(report_sources AND TARGET quire_engine)
+  pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+  add_library(quire_report STATIC ${report_sources})
+  quire_unity(quire_report)
+  target_compile_options(quire_report PRIVATE -mpopcnt ${quire_unmeasured})
+  target_link_libraries(quire_report PUBLIC quire_engine PRIVATE quire_flags PkgConfig::SQLITE)
+endif()
+
 quire_sources(oracle_sources tools/oracle/*.cpp)
 if(oracle_sources)
   add_library(quire_oracle STATIC ${oracle_sources})
@@ -144,9 +153,10 @@ if(cli_sources)
   target_include_directories(quire_cli PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_compile_options(quire_cli PRIVATE -mpopcnt ${quire_unmeasured})
   add_dependencies(quire_cli quire_record)
-  target_compile_definitions(quire_cli PRIVATE QUIRE_LIBRARY_DIR="${CMAKE_INSTALL_LIBDIR}")
+  target_compile_definitions(quire_cli PRIVATE QUIRE_LIBRARY_DIR="${CMAKE_INSTALL_LIBDIR}"
+    QUIRE_DATA_DIR="${CMAKE_INSTALL_DATADIR}")
   target_link_libraries(quire_cli PRIVATE quire_flags CLI11::CLI11 fmt::fmt
     nlohmann_json::nlohmann_json ZLIB::ZLIB)
-  quire_link_existing(quire_cli PRIVATE quire_run quire_engine quire_recording quire_oracle
-    quire_trace quire_machine_file ${quire_hosts} quire_core)
+  quire_link_existing(quire_cli PRIVATE quire_report quire_run quire_engine quire_recording
+    quire_oracle quire_trace quire_machine_file ${quire_hosts} quire_core)
 endif()

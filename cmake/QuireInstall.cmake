@@ -25,6 +25,8 @@ if(TARGET quire_record)
 endif()
 if(TARGET quire_cli)
   install(TARGETS quire_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${PROJECT_BINARY_DIR}/report_page.html
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/quire OPTIONAL)
 endif()
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/quire DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}

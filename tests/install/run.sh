@@ -24,6 +24,11 @@ cmake -S "$here/cmake" -B "$scratch/cmake" -G Ninja --log-level=NOTICE \
 cmake --build "$scratch/cmake" >"$scratch/build.log" || { cat "$scratch/build.log"; exit 1; }
 ctest --test-dir "$scratch/cmake" --output-on-failure --no-tests=error
 
+echo "the tool finds what it was installed with"
+"$prefix/bin/quire" run "$here/../../examples/machines/two-small-nodes.toml" \
+  "$here/../../examples/traces/sqlite.qtr" --until fault=50 --quiet --report "$scratch/report.html"
+grep -q '"workloads":\[.*sqlite.qtr"\]' "$scratch/report.html"
+
 echo "pkg-config"
 PKG_CONFIG_PATH="${library%/*}/pkgconfig"
 export PKG_CONFIG_PATH

@@ -25,7 +25,8 @@ def committed_files(root):
         names = listed.stdout.split("\0")
     else:
         names = [str(p.relative_to(root)) for p in root.rglob("*")
-                 if not p.relative_to(root).parts[0].startswith(("build", ".git"))]
+                 if not p.relative_to(root).parts[0].startswith(("build", ".git"))
+                 and "node_modules" not in p.parts]
     data = (".json", ".gz", ".bin", ".png", ".svg")
     return [n for n in names if n and (root / n).is_file()
             and not (n.startswith(RECORDED) and not n.endswith((".cpp", ".hpp")))

@@ -12,9 +12,12 @@
 #include <vector>
 
 #include "engine/sampler.hpp"
+#include "tools/quire/beside_tool.hpp"
 #include "tools/quire/fail.hpp"
 #include "tools/quire/settings.hpp"
 #include "tools/quire/tree_writer.hpp"
+#include "tools/report/database.hpp"
+#include "tools/report/page.hpp"
 #include "tools/run/record_json.hpp"
 #include "tools/run/summary.hpp"
 #include "tools/run/trace_program.hpp"
@@ -38,6 +41,8 @@ struct RunOptions {
   std::vector<std::string> settings;
   std::string tree;
   std::string json;
+  std::string report;
+  std::string database;
   std::string until;
   std::uint64_t seed = 0;
   unsigned copies = 1;
@@ -52,6 +57,19 @@ std::optional<std::uint64_t> take_number(std::string_view& text) {
   if (error != std::errc{}) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) fail(fmt::format("{}: cannot be read", path));
+  return text;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text << std::flush;
+  if (!file) fail(fmt::format("{}: cannot be written", path));
 }
 
 void read_until(const std::string& until, EngineOptions& options) {
@@ -78,6 +96,7 @@ void read_until(const std::string& until, EngineOptions& options) {
 class Run {
  public:
   explicit Run(const RunOptions& options) : options_(options) {
+    if (!options.report.empty()) page_ = read_file(report_page());
     for (const std::string& path : options.workloads) add_workload(path);
     boot();
     for (const std::string& setting : options.settings) apply_setting(*booted_, setting);
@@ -106,7 +125,9 @@ class Run {
   void tell() {
     if (!options_.quiet) std::cout << run::summary_of(record_) << std::flush;
     if (!std::cout) fail("what was printed could not be written");
-    if (!options_.json.empty()) write_json();
+    if (!options_.json.empty()) write_file(options_.json, run::to_json(record_));
+    if (!options_.report.empty()) write_report();
+    if (!options_.database.empty()) write_database();
     if (options_.tree.empty()) return;
     if (const auto written = write_tree(*booted_, options_.tree); !written) fail(written.error());
   }
@@ -190,13 +211,19 @@ class Run {
     return "verify failed";
   }
 
-  void write_json() {
-    std::ofstream file(options_.json, std::ios::binary);
-    file << run::to_json(record_) << std::flush;
-    if (!file) fail(fmt::format("{}: cannot be written", options_.json));
+  void write_report() {
+    const auto filled = report::fill(std::move(page_), run::to_json(record_));
+    if (!filled) fail(fmt::format("{}: {}", report_page(), filled.error()));
+    write_file(options_.report, *filled);
+  }
+
+  void write_database() {
+    const auto written = report::write_database(record_, options_.database);
+    if (!written) fail(fmt::format("{}: {}", options_.database, written.error()));
   }
 
   const RunOptions& options_;
+  std::string page_;  // of the report, still without the run
   std::vector<Workload> workloads_;
   machine_file::MachineFile file_;
   std::unique_ptr<oracle::BootedMachine> booted_;
@@ -229,6 +256,9 @@ void add_run_command(CLI::App& app) {
                       "write the machine's /proc and /sys, as they are in the end, below this "
                       "directory");
   command->add_option("--json", options->json, "write what happened to this file");
+  command->add_option("--report", options->report,
+                      "write it as a page with plots, for a browser");
+  command->add_option("--sqlite", options->database, "write it as an SQLite database");
   command->add_option("--seed", options->seed, "of what is decided by chance")
       ->capture_default_str();
   command->add_option("--until", options->until,

@@ -1,0 +1,110 @@
+"""What `quire run` writes: the report's page, JSON and SQLite, held against each other."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from runs import EXAMPLE_MACHINE, QUIRE, WORKLOADS, quire, run_of_report, written
+
+
+class Outputs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="quire-report-"))
+        cls.workload = written(cls.folder / "mixed.toml", WORKLOADS)
+        cls.outputs = cls.write("once")
+        cls.run_told = json.loads(cls.outputs["json"].read_text())
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    @classmethod
+    def write(cls, name, seed=7):
+        outputs = {kind: cls.folder / f"{name}.{kind}" for kind in ("html", "json", "db")}
+        quire("run", EXAMPLE_MACHINE, cls.workload, "--seed", seed, "--quiet", "--report",
+              outputs["html"], "--json", outputs["json"], "--sqlite", outputs["db"])
+        return outputs
+
+    def test_the_same_seed_gives_the_same_bytes_and_another_others(self):
+        again, other = self.write("again"), self.write("other", seed=8)
+        for kind in ("html", "json"):
+            self.assertEqual(self.outputs[kind].read_bytes(), again[kind].read_bytes())
+            self.assertNotEqual(self.outputs[kind].read_bytes(), other[kind].read_bytes())
+
+    def test_the_page_holds_the_json_and_no_name_ends_its_element(self):
+        self.assertEqual(run_of_report(self.outputs["html"]), self.run_told)
+        names = [process["name"] for process in self.run_told["processes"]]
+        self.assertIn("</script><b>", names)
+
+    def test_pictures_have_each_block_once(self):
+        physical = self.run_told["physical"]
+        blocks = sum(count for _, count in physical["stretches"])
+        self.assertGreater(len(physical["pictures"]), 4)
+        for picture in physical["pictures"]:
+            runs = picture["runs"].split()
+            self.assertEqual(sum(int(run[:-2] or 1) for run in runs), blocks)
+            self.assertTrue(all(run[-2] in physical["legend"] for run in runs))
+            # What nothing is in is free, and nothing else is.
+            self.assertTrue(all((run[-2] == ".") == (run[-1] == "0") for run in runs))
+
+    def test_the_database_has_the_figures_of_the_json(self):
+        told, database = self.run_told, sqlite3.connect(self.outputs["db"])
+        self.addCleanup(database.close)
+
+        def rows(query):
+            return database.execute(query).fetchall()
+
+        self.assertEqual(dict(rows("select key, value from run"))["time_ns"], told["time_ns"])
+        self.assertEqual(dict(rows("select kind, faults from fault")), told["faults"])
+        self.assertEqual(
+            rows("select node, name, managed, low from zone order by number"),
+            [(z["node"], z["zone"], z["managed"], z["low"]) for z in told["zones"]])
+        self.assertEqual(
+            rows("select pid, name, state, minor_faults, peak_resident from process"
+                 " order by number"),
+            [(p["pid"], p["name"], p["state"], p["minor_faults"], p["peak_resident"])
+             for p in told["processes"]])
+        self.assertEqual(
+            rows("select kind, faults from process_fault where process = 0"),
+            [(k, n) for k, n in told["processes"][0]["faults"].items() if n])
+        for plot in ("free", "faults", "memory", "tlb", "resident"):
+            for series in told["samples"][plot]:
+                values = [value for value, in database.execute(
+                    "select value from sample where plot = ? and series = ? order by time_ns",
+                    (plot, series["name"]))]
+                self.assertEqual(values, series["values"], series["name"])
+        in_use = [picture["time_ns"] for picture in told["physical"]["pictures"]
+                  if any(run[-1] != "0" for run in picture["runs"].split())]
+        self.assertEqual([t for t, in rows("select distinct time_ns from picture order by 1")],
+                         in_use)
+
+    def test_what_cannot_be_written_is_told(self):
+        for option in ("--report", "--json", "--sqlite"):
+            failed = quire("run", EXAMPLE_MACHINE, self.workload, "--quiet", option,
+                           self.folder / "nowhere" / "out", status=1)
+            self.assertIn("nowhere/out: ", failed.stderr)
+
+    def test_a_missing_page_is_told_before_the_run(self):
+        alone = self.folder / "alone"
+        alone.mkdir()
+        tool = shutil.copy(QUIRE, alone / "quire")
+        command = [tool, "run", EXAMPLE_MACHINE, self.workload, "--report", self.folder / "x.html"]
+        failed = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual((failed.returncode, failed.stdout), (1, ""))
+        self.assertIn("no report_page.html in", failed.stderr)
+        written(alone / "report_page.html", "<p>")
+        failed = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("report_page.html: the page has no place for a run", failed.stderr)
+        self.assertFalse(os.path.exists(self.folder / "x.html"))
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
