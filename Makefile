@@ -3,15 +3,21 @@ PREFIX ?= /usr/local
 MACHINES ?= examples/machines/*.toml
 LEGS := asan fuzz tsan freestanding install
 
-.PHONY: build run test test-unit bench install clean $(LEGS:%=test-%)
+.PHONY: build run boot test test-unit bench install clean $(LEGS:%=test-%)
 
 build:
 	@scripts/install_deps.sh build
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release
 
-# Boots each example machine; `make run MACHINES=my.toml` boots yours.
+# The main job: recorded programs on a machine of two nodes, and a report of it. Your own program:
+# make run PROGRAM="sort big.txt"; another machine: make run MACHINE=my.toml.
 run: build
+	@scripts/install_deps.sh $(if $(PROGRAM),record,build)
+	@MACHINE="$(MACHINE)" scripts/run.sh $(PROGRAM)
+
+# Boots each example machine; `make boot MACHINES=my.toml` boots yours.
+boot: build
 	@for machine in $(MACHINES); do \
 	  echo "== quire boot $$machine"; build/quire boot "$$machine" || exit 1; done
 
@@ -43,4 +49,4 @@ install: build
 	@cmake --install build --prefix $(PREFIX)
 
 clean:
-	rm -rf build build-*
+	rm -rf build build-* report/node_modules

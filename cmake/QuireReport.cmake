@@ -22,4 +22,8 @@ if(BUILD_TESTING AND NOT QUIRE_SANITIZE AND NOT QUIRE_TEST_FOLDERS)
     set_tests_properties(report.${test} PROPERTIES
       TIMEOUT 120 LABELS report ENVIRONMENT "QUIRE=$<TARGET_FILE:quire_cli>")
   endforeach()
+  add_test(NAME docs.commands_print_what_documents_show
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/docs/test_commands.py)
+  set_tests_properties(docs.commands_print_what_documents_show PROPERTIES
+    TIMEOUT 120 LABELS docs ENVIRONMENT "QUIRE=$<TARGET_FILE:quire_cli>")
 endif()

@@ -16,5 +16,5 @@ trap 'rm -rf "$work"' EXIT
 
 # A shell with its children: fork, copy on write, pipes, and a sort that needs megabytes.
 "$quire" record -o pipeline.qtr -- sh -c \
-  'seq 1 60000 | sort -r -k 1 | gzip -c | wc -c' >/dev/null
+  'seq 1 150000 | sort -r -k 1 | gzip -c | wc -c' >/dev/null
 ls -l ./*.qtr
