@@ -70,14 +70,14 @@ std::string summary_of(const RunRecord& record) {
       out += fmt::format("  {:<12} {:>12}\n", name_of(static_cast<FaultKind>(kind)),
                          record.faults[kind]);
   add_processes(record, out);
-  out += fmt::format("\n{:<16} {:>14} {:>14} {:>10} {:>10} {:>10}\n", "zone", "managed", "free",
+  out += fmt::format("\n{:<16} {:>12} {:>12} {:>10} {:>10} {:>10}\n", "zone", "managed", "free",
                      "min", "low", "high");
   for (std::size_t i = 0; i < record.zones.size(); ++i) {
     const ZoneRecord& zone = record.zones[i];
     const std::uint64_t free = record.free[i].values.empty() ? 0 : record.free[i].values.back();
-    out += fmt::format("node {:<2} {:<8} {:>14} {:>14} {:>10} {:>10} {:>10}\n", zone.node,
-                       zone.name, kib_text(zone.managed), kib_text(free), zone.min, zone.low,
-                       zone.high);
+    out += fmt::format("node {:<2} {:<8} {:>12} {:>12} {:>10} {:>10} {:>10}\n", zone.node,
+                       zone.name, kib_text(zone.managed), kib_text(free), kib_text(zone.min),
+                       kib_text(zone.low), kib_text(zone.high));
   }
   bool first = true;
   for (const std::string& line : record.messages) {
