@@ -17,13 +17,10 @@ class Outputs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="quire-report-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.workload = written(cls.folder / "mixed.toml", WORKLOADS)
         cls.outputs = cls.write("once")
         cls.run_told = json.loads(cls.outputs["json"].read_text())
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.folder)
 
     @classmethod
     def write(cls, name, seed=7):
