@@ -25,7 +25,7 @@ void refresh(LiveProcess& live) {
   if (live.process == nullptr) return;
   Mm& mm = *live.process->mm;
   mm.note_peaks();
-  live.peak_resident = max_of(live.peak_resident, mm.peak_resident.raw());
+  live.peak_resident = max_of(live.peak_resident, mm.peak_resident.load());
   live.anonymous = mm.rss(Rss::kAnon).raw();
   live.file = mm.rss(Rss::kFile).raw();
   live.shmem = mm.rss(Rss::kShmem).raw();

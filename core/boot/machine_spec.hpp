@@ -71,6 +71,7 @@ struct KernelProfile {
   bool page_owner = false;       // who allocated each page is recorded
   bool debug_tlbflush = false;   // vmstat shows the nr_tlb_ counters
   bool panic_on_warn = false;    // a caller's error stops the machine
+  bool vma_locks = false;        // faults take their VMA's lock, not mmap_lock (newer than 6.1)
   bool frame_content = false;    // init_on_*, poisoning act on frames (always on native and bare)
 };
 

@@ -7,7 +7,8 @@
 //   present and read-only    the page is copied, or kept where nobody else can see it
 //   stack                    a VMA that grows down is extended first
 //
-// Locking  Called with no lock held; takes mmap_lock shared, or exclusively to grow a stack.
+// Locking  Called with no lock held; takes the VMA's own lock where there are such, else mmap_lock
+//          shared, or exclusively to grow a stack.
 // Counts   pgfault, pgmajfault; the caller counts for its task.
 // Source   Documentation/mm/, getrusage(2), sigaction(2).
 #pragma once

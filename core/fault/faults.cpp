@@ -1,6 +1,16 @@
 #include "fault/fault.hpp"
 
 namespace quire {
+namespace {
+
+// Whether a fault can be handled that holds this VMA and not its neighbours, who may lend it their
+// AnonVma.
+bool is_enough(const Vma& vma, Access access) {
+  return !is_write(access) || vma.has(VmFlags::kShared) ||
+         __atomic_load_n(&vma.anon_vma, __ATOMIC_ACQUIRE) != nullptr;
+}
+
+}  // namespace
 
 bool allows(const Vma& vma, Access access) {
   if (is_write(access)) return vma.has(VmFlags::kWrite);
@@ -9,6 +19,13 @@ bool allows(const Vma& vma, Access access) {
 }
 
 FaultEnd Faults::handle(Mm& mm, VirtAddr address, Access access) {
+  if (mm.parts.vma_locks) {
+    const VmaReadGuard held(mm, address);
+    if (held.vma() != nullptr && is_enough(*held.vma(), access)) {
+      if (!allows(*held.vma(), access)) return FaultEnd::kNotAllowed;
+      return handle_in(*held.vma(), address, access);
+    }
+  }
   {
     const SharedGuard guard(mm.mmap_lock);
     Vma* const vma = mm.vmas.find(address);
@@ -22,7 +39,7 @@ FaultEnd Faults::handle(Mm& mm, VirtAddr address, Access access) {
 
 // There is a stack above `address`, or was: it grows first.
 FaultEnd Faults::handle_below(Mm& mm, VirtAddr address, Access access) {
-  const ExclusiveGuard guard(mm.mmap_lock);
+  const MmapWriteGuard guard(mm);
   Vma* const vma = mm.vmas.find(address);
   if (vma == nullptr) return FaultEnd::kNotMapped;
   if (vma->start() > address && (!vma->has(VmFlags::kGrowsDown) ||

@@ -43,7 +43,7 @@ class Taker {
       if (!vma->has(VmFlags::kGrowsDown)) return Errno::kFault;
     }
     // Where a stack may grow to, its page is taken with the lock that lets it grow.
-    const ExclusiveGuard guard(mm_.mmap_lock);
+    const MmapWriteGuard guard(mm_);
     Vma* const vma = mm_.vmas.find(at);
     if (vma == nullptr || !faults_.expand_to(*vma, at).has_value()) return Errno::kFault;
     return take_in(*vma, at);

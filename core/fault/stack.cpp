@@ -24,6 +24,7 @@ Result<void> expand_stack(Vma& vma, VirtAddr address, AnonVmas& anon_vmas) {
   QUIRE_TRY(anon_vmas.prepare(vma));
   const PageCount grown = whole_pages(vma.start() - start);
   if (grown.raw() > vma.pgoff) return Errno::kNoMemory;
+  start_write(vma);
   const bool locked = vma.has(VmFlags::kLocked);
   if (!may_expand(mm, vma.flags, grown) || (vma.end() - start).raw() > mm.limits.stack)
     return Errno::kNoMemory;

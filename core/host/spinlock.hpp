@@ -20,6 +20,7 @@ enum class LockRank : std::uint8_t {
   kVmap,
   kPercpu,
   kPageTable,
+  kVmaTree,
   kAnonVma,
   kPte,
   kMapping,

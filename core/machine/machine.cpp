@@ -62,6 +62,7 @@ Result<void> Machine::boot(const MachineSpec& spec) {
   QUIRE_TRY_ASSIGN(plan, BootPlan::make(spec, arena_, host_));
   plan_ = plan;
   keep_content_ = spec.profile.frame_content;
+  vma_locks_ = spec.profile.vma_locks;
   QUIRE_TRY(make_memory_map(spec));
   QUIRE_TRY(map_frames());
   QUIRE_TRY(make_page_tables(spec.arch));
@@ -94,7 +95,7 @@ Result<ProcessFloor*> Machine::processes() {
   if (process_floor_.has_value()) return &*process_floor_;
   process_floor_.emplace(ProcessFloor::Parts{host_, map_, nodes_, *pages_, *kernel_tables_, *mmu_,
                                              *slabs_, *kmalloc_, *sysctls_, figures_,
-                                             keep_content_});
+                                             keep_content_, vma_locks_});
   if (const auto started = process_floor_->start(arena_); !started.has_value()) {
     process_floor_.reset();
     return started.error();

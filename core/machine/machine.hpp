@@ -118,6 +118,7 @@ class Machine {
   std::optional<Hotplug> hotplug_;
   std::optional<ProcSources> proc_sources_;
   bool keep_content_ = false;
+  bool vma_locks_ = false;
   std::optional<ProcessFloor> process_floor_;
 };
 

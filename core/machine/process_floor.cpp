@@ -70,7 +70,8 @@ Result<void> ProcessFloor::start(Arena& arena) {
   mm_parts_.emplace(MmParts{parts_.host, parts_.map, parts_.nodes, parts_.pages, parts_.kernel,
                             parts_.mmu.tlb(), lru_, cache_, rules_, parts_.figures.committed,
                             *mms, *vmas, *vma_nodes, *file_nodes_, parts_.kmalloc,
-                            parts_.map.pfn_of(*zeros), parts_.keep_content});
+                            parts_.map.pfn_of(*zeros), parts_.keep_content,
+                            parts_.vma_locks});
   processes_.emplace(Processes::Parts{*mm_parts_, *anon_vmas_, *tasks});
   memory_.emplace(UserMemory::Parts{*faults_, parts_.mmu.walker(), parts_.mmu.model()});
   parts_.sysctls.set_listener(&dirty_);

@@ -74,6 +74,7 @@ class ProcessFloor {
     Sysctls& sysctls;
     MemoryFigures& figures;
     bool keep_content;
+    bool vma_locks;
   };
   explicit ProcessFloor(const Parts& parts);
   ProcessFloor(const ProcessFloor&) = delete;

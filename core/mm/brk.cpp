@@ -68,7 +68,7 @@ VirtAddr do_brk(const Caller& caller, VirtAddr end) {
   Mm& mm = caller.mm;
   VirtRange added{};
   {
-    const ExclusiveGuard guard(mm.mmap_lock);
+    const MmapWriteGuard guard(mm);
     const VirtAddr old = mm.layout.brk;
     if (end < mm.layout.start_brk || !within_data_limit(mm, end)) return old;
     const VirtAddr new_page = end.align_up(kPageSize);

@@ -78,6 +78,7 @@ Result<Mm*> Processes::load(const ProgramImage& image, const Limits& limits) {
   auto done = add_segments(*mm, image);
   if (done.has_value()) done = add_stack(*mm);
   mm->note_peaks();
+  mm->end_changes();
   if (done.has_value()) return mm;
   exit_mm(*mm, parts_.anon_vmas);
   return done.error();

@@ -30,6 +30,7 @@ Result<Vma*> fork_vma(Mm& child, const Vma& parent, AnonVmas& anon_vmas) {
 
 Result<void> copy_all(Mm& child, Mm& parent, AnonVmas& anon_vmas) {
   for (Vma* vma = parent.vmas.first(); vma != nullptr; vma = vma->next) {
+    start_write(*vma);
     if (vma->has(VmFlags::kDontCopy)) {
       unaccount_pages(child, vma->flags, vma->pages());
       continue;
@@ -55,7 +56,7 @@ void take_out_all(Mm& mm, AnonVmas& anon_vmas) {
 }  // namespace
 
 Result<Mm*> fork_mm(Mm& parent, AnonVmas& anon_vmas) {
-  const ExclusiveGuard guard(parent.mmap_lock);
+  const MmapWriteGuard guard(parent);
   QUIRE_TRY_ASSIGN(child, Mm::create(parent.parts, parent.layout));
   child->limits = parent.limits;
   child->total = parent.total;
@@ -65,6 +66,7 @@ Result<Mm*> fork_mm(Mm& parent, AnonVmas& anon_vmas) {
   const auto copied = copy_all(*child, parent, anon_vmas);
   parent.parts.tlb.flush_mm(parent.tlb);
   child->note_peaks();
+  child->end_changes();
   if (copied.has_value()) return child;
   exit_mm(*child, anon_vmas);
   return copied.error();

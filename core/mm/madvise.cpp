@@ -145,7 +145,7 @@ Result<void> do_madvise(const Caller& caller, VirtAddr start, Bytes length, Advi
       return advise_pages(vma, part, advice);
     });
   }
-  const ExclusiveGuard guard(mm.mmap_lock);
+  const MmapWriteGuard guard(mm);
   return for_each_part(mm, range, [&](Vma& vma, VirtRange part) {
     return change_part(caller, vma, part, advice);
   });

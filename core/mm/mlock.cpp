@@ -83,7 +83,7 @@ Result<void> do_mlock(const Caller& caller, VirtAddr start, Bytes length, std::u
   if (!may_lock(mm)) return Errno::kPermission;
   const VirtRange range = pages_around(start, length);
   {
-    const ExclusiveGuard guard(mm.mmap_lock);
+    const MmapWriteGuard guard(mm);
     const PageCount wanted = whole_pages(range.length()) + mm.locked;
     if (!within_limit(mm, wanted) && !within_limit(mm, wanted - locked_in(mm, range)))
       return Errno::kNoMemory;
@@ -93,7 +93,7 @@ Result<void> do_mlock(const Caller& caller, VirtAddr start, Bytes length, std::u
 }
 
 Result<void> do_munlock(const Caller& caller, VirtAddr start, Bytes length) {
-  const ExclusiveGuard guard(caller.mm.mmap_lock);
+  const MmapWriteGuard guard(caller.mm);
   return lock_range(caller, pages_around(start, length), VmFlags::kNone);
 }
 
@@ -106,7 +106,7 @@ Result<void> do_mlockall(const Caller& caller, std::uint64_t flags) {
   const VmFlags locks = locks_of((flags & lock::kAllOnFault) != 0);
   const bool current = (flags & lock::kAllCurrent) != 0;
   {
-    const ExclusiveGuard guard(mm.mmap_lock);
+    const MmapWriteGuard guard(mm);
     if (current && !within_limit(mm, mm.total)) return Errno::kNoMemory;
     mm.default_flags = mm.default_flags & ~VmFlags::kAnyLocked;
     if ((flags & lock::kAllFuture) != 0) mm.default_flags |= locks;
@@ -118,7 +118,7 @@ Result<void> do_mlockall(const Caller& caller, std::uint64_t flags) {
 }
 
 void do_munlockall(const Caller& caller) {
-  const ExclusiveGuard guard(caller.mm.mmap_lock);
+  const MmapWriteGuard guard(caller.mm);
   caller.mm.default_flags = caller.mm.default_flags & ~VmFlags::kAnyLocked;
   lock_all(caller, VmFlags::kNone);
 }

@@ -152,7 +152,7 @@ Result<VirtAddr> do_mmap(const Caller& caller, const MmapRequest& request) {
   VirtRange made;
   bool fill = false;
   {
-    const ExclusiveGuard guard(caller.mm.mmap_lock);
+    const MmapWriteGuard guard(caller.mm);
     QUIRE_TRY(check_numbers(caller, request));
     QUIRE_TRY_ASSIGN(range, find_place(caller.mm, request));
     QUIRE_TRY_ASSIGN(plan, make_plan(caller, request, range));

@@ -83,7 +83,7 @@ Result<void> do_mprotect(const Caller& caller, VirtAddr start, Bytes length, std
   const VirtRange range{start, start + page_align(length)};
   if (range.empty()) return Errno::kNoMemory;
   if ((prot & ~(prot::kAccess | prot::kSem | kGrows)) != 0) return Errno::kInvalid;
-  const ExclusiveGuard guard(caller.mm.mmap_lock);
+  const MmapWriteGuard guard(caller.mm);
   return protect_range(caller, range, prot);
 }
 

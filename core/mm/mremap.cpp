@@ -75,6 +75,7 @@ Result<VirtAddr> grow_in_place(const Caller& caller, Vma& vma, Resize& call) {
 // A VMA at the target that shows what `vma` shows at the old place, merged if it can be. It may be
 // `vma` itself where that has no pages yet.
 Result<Vma*> copy_vma(const Caller& caller, Vma& vma, const Resize& call) {
+  start_write(vma);
   Vma like = vma;
   like.range = {call.target, call.target + call.length};
   const bool untouched = vma.file == nullptr && vma.anon_vma == nullptr;
@@ -254,7 +255,7 @@ Result<VirtAddr> do_mremap(const Caller& caller, const MremapRequest& request) {
   if (!call.length) return Errno::kInvalid;
   Result<VirtAddr> result = Errno::kInvalid;
   {
-    const ExclusiveGuard guard(caller.mm.mmap_lock);
+    const MmapWriteGuard guard(caller.mm);
     result = resize_mapping(caller, call);
   }
   if (!call.to_fill.empty()) static_cast<void>(populate(caller, call.to_fill, OnError::kGoOn));

@@ -32,6 +32,8 @@ bool may_have_tables(const Mm& mm, VirtRange range) {
 }
 
 void take_pages(Mm& mm, Vma& first, VirtAddr end) {
+  for (Vma* vma = &first; vma != nullptr && vma->start() < end; vma = vma->next)
+    start_write(*vma);
   TlbGather gather(mm.parts.tlb, mm.tlb, mm.parts.pages, mm.parts.lru);
   for (Vma* vma = &first; vma != nullptr && vma->start() < end; vma = vma->next)
     zap(*vma, vma->range, gather);
@@ -77,7 +79,7 @@ Result<void> unmap(const Caller& caller, VirtAddr start, Bytes length) {
 }
 
 Result<void> do_munmap(const Caller& caller, VirtAddr start, Bytes length) {
-  const ExclusiveGuard guard(caller.mm.mmap_lock);
+  const MmapWriteGuard guard(caller.mm);
   return unmap(caller, start, length);
 }
 

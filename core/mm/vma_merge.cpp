@@ -50,6 +50,7 @@ Result<void> take_over_pages(const Caller& caller, Vma& grown, const Vma* other)
 Vma* grow(const Caller& caller, VirtRange range, const Neighbours& fit, Vma* inside) {
   Vma& grown = fit.before != nullptr ? *fit.before : *fit.after;
   Vma* const swallowed = fit.before != nullptr ? fit.after : nullptr;
+  start_write(grown);
   if (!take_over_pages(caller, grown, inside).has_value() ||
       !take_over_pages(caller, grown, swallowed).has_value())
     return nullptr;
@@ -93,6 +94,7 @@ Result<Vma*> split(const Caller& caller, Vma& vma, VirtAddr at) {
 
 Result<Vma*> split_uncounted(const Caller& caller, Vma& vma, VirtAddr at) {
   QUIRE_ASSERT(vma.start() < at && at < vma.end());
+  start_write(vma);
   Vma upper = vma;
   upper.range.start = at;
   upper.pgoff = vma.index_of(at);
@@ -110,6 +112,7 @@ Result<Vma*> split_uncounted(const Caller& caller, Vma& vma, VirtAddr at) {
 }
 
 Result<Vma*> change_flags(const Caller& caller, Vma& vma, VirtRange part, VmFlags flags) {
+  start_write(vma);
   const NewRange changed{.range = part,
                          .flags = flags,
                          .file = vma.file,
@@ -132,6 +135,7 @@ Result<Vma*> change_flags(const Caller& caller, Vma& vma, VirtRange part, VmFlag
 }
 
 void resize(const Caller& caller, Vma& vma, VirtRange range) {
+  start_write(vma);
   caller.anon_vmas.before_change(vma);
   backing::before_change(vma);
   vma.pgoff = range.start < vma.start() ? vma.pgoff - pages_in({range.start, vma.start()})
@@ -152,6 +156,7 @@ Result<Vma*> add_vma(const Caller& caller, const Vma& like) {
 }
 
 void remove_vma(const Caller& caller, Vma& vma) {
+  start_write(vma);
   caller.mm.vmas.remove(vma);
   caller.anon_vmas.unlink(vma);
   backing::detach(vma);

@@ -47,13 +47,18 @@ void show_task(const ProcSources& from, const Process& process, Text& out) {
   for (const std::string_view name : {"NSpgid", "NSsid"}) number(out, name, 0);
 }
 
+PageCount number_in(const std::atomic<std::uint64_t>& pages) {
+  return PageCount{pages.load(std::memory_order_relaxed)};
+}
+
 void show_memory(Mm& mm, Text& out) {
   const SharedGuard guard(mm.mmap_lock);
-  memory(out, "VmPeak", max_of(mm.peak_total, mm.total));
+  mm.note_peaks();
+  memory(out, "VmPeak", number_in(mm.peak_total));
   memory(out, "VmSize", mm.total);
   memory(out, "VmLck", mm.locked);
-  memory(out, "VmPin", PageCount{mm.pinned.load(std::memory_order_relaxed)});
-  memory(out, "VmHWM", max_of(mm.peak_resident, mm.resident()));
+  memory(out, "VmPin", number_in(mm.pinned));
+  memory(out, "VmHWM", number_in(mm.peak_resident));
   memory(out, "VmRSS", mm.resident());
   memory(out, "RssAnon", mm.rss(Rss::kAnon));
   memory(out, "RssFile", mm.rss(Rss::kFile));

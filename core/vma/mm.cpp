@@ -5,6 +5,14 @@
 namespace quire {
 namespace {
 
+// Others may do the same.
+void raise(std::atomic<std::uint64_t>& peak, PageCount now) {
+  std::uint64_t seen = peak.load(std::memory_order_relaxed);
+  while (seen < now.raw() &&
+         !peak.compare_exchange_weak(seen, now.raw(), std::memory_order_relaxed)) {
+  }
+}
+
 std::size_t mask_words(const Nodes& nodes) { return CpuMask::words_for(nodes.cpu_count()); }
 
 }  // namespace
@@ -58,6 +66,7 @@ Result<Vma*> Mm::new_vma(const Vma& like) {
   vma->pgoff = like.pgoff;
   vma->mm = this;
   vma->file = like.file;
+  vma->lock.changed_in = changes.load(std::memory_order_relaxed);
   return vma;
 }
 
@@ -69,8 +78,8 @@ PageCount Mm::rss(Rss kind) const {
 PageCount Mm::resident() const { return rss(Rss::kFile) + rss(Rss::kAnon) + rss(Rss::kShmem); }
 
 void Mm::note_peaks() {
-  peak_resident = max_of(peak_resident, resident());
-  peak_total = max_of(peak_total, total);
+  raise(peak_resident, resident());
+  raise(peak_total, total);
 }
 
 Prot prot_of(VmFlags flags) {

@@ -2,9 +2,10 @@
 //
 // Ownership  Whoever made it is its first user; with the last user gone, mm/ takes everything out
 //            (exit_mmap) and destroy() gives the rest back. Its VMAs are its own.
-// Locking    mmap_lock: shared to find VMAs and to fault, exclusive to change them, and the fields
-//            that say so. Counters are atomic. A page table's entries belong to the lock of their
-//            table (TableLock).
+// Locking    mmap_lock: shared to find VMAs and to fault, exclusive to change them (with
+//            MmapWriteGuard), and the fields that say so. A fault may do with its VMA's own lock
+//            (VmaReadGuard). Counters are atomic. A page table's entries belong to the lock of
+//            their table (TableGuard).
 // Errors     create(): kNoMemory.
 // Source     Documentation/filesystems/proc.rst (status, statm), admin-guide/mm/.
 #pragma once
@@ -75,6 +76,7 @@ struct MmParts {
   Kmalloc& kmalloc;
   Pfn zero_page;      // what reads of untouched anonymous memory map; nobody counts its mappings
   bool keep_content;  // frames have content: pages are cleared and copied
+  bool vma_locks;     // faults take their VMA's lock
 };
 
 class Mm {
@@ -106,8 +108,14 @@ class Mm {
   // Keeps the highest values seen (VmHWM, VmPeak): before pages or VMAs go, and when shown.
   void note_peaks();
 
+  // What was changed so far is whole, and faults may see it.
+  void end_changes() {
+    changes.store(changes.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+
   const MmParts& parts;
   RwSemaphore mmap_lock;
+  std::atomic<std::uint64_t> changes = 1;  // how often mmap_lock was held exclusively (mm_lock_seq)
   VmaTree vmas;
   TlbMm tlb;
   PageTables tables;
@@ -117,7 +125,7 @@ class Mm {
 
   // In pages, guarded by mmap_lock.
   PageCount total, locked, data, exec, stack;
-  PageCount peak_total, peak_resident;
+  std::atomic<std::uint64_t> peak_total = 0, peak_resident = 0;  // with it held shared too
   std::atomic<std::uint64_t> pinned = 0;
   std::atomic<bool> has_pinned = false;  // at some time: fork copies what may be pinned
 
@@ -129,6 +137,21 @@ class Mm {
   KernelSharer sharer_{tables};
   std::atomic<std::uint32_t> users_ = 1;
   std::array<std::atomic<std::int64_t>, kRssKinds> rss_{};
+};
+
+// mmap_lock held exclusively, to change VMAs.
+class QUIRE_SCOPED_CAPABILITY MmapWriteGuard {
+ public:
+  explicit MmapWriteGuard(Mm& mm) QUIRE_ACQUIRE(mm.mmap_lock) : mm_(mm) { mm_.mmap_lock.lock(); }
+  ~MmapWriteGuard() QUIRE_RELEASE() {
+    mm_.end_changes();
+    mm_.mmap_lock.unlock();
+  }
+  MmapWriteGuard(const MmapWriteGuard&) = delete;
+  MmapWriteGuard& operator=(const MmapWriteGuard&) = delete;
+
+ private:
+  Mm& mm_;
 };
 
 // What entries of a VMA of these flags allow, once a write to a private page has had its fault.

@@ -2,14 +2,16 @@
 // rights, backed by one object.
 //
 // Ownership  Its Mm's, in whose VmaTree it is. It holds a reference to its file.
-// Locking    Its Mm's mmap_lock: written with it held exclusively, read with it held shared. Its
-//            chains belong to the AnonVmas' locks.
+// Locking    Its Mm's mmap_lock: written with it held exclusively and after start_write(), read
+//            with it held shared, or with the VMA's own lock. Its chains belong to the AnonVmas'
+//            locks.
 #pragma once
 
 #include "base/base.hpp"
 #include "filemap/filemap.hpp"
 #include "pagetable/pagetable.hpp"
 #include "vma/vm_flags.hpp"
+#include "vma/vma_lock.hpp"
 
 namespace quire {
 
@@ -38,6 +40,7 @@ struct Vma {
   AnonVmaChain* chains = nullptr;    // the AnonVmas that its pages may belong to, own first
 
   FileLink file_link{};      // in its file's FileVmas
+  VmaLock lock{};
 
   // Its neighbours by address, and its place in the tree: VmaTree's.
   Vma* previous = nullptr;

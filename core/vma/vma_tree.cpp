@@ -71,12 +71,15 @@ Result<void> VmaTree::fill_spares(std::uint32_t wanted) {
       trim_spares();
       return Errno::kNoMemory;
     }
-    VmaNode* const node = new (memory) VmaNode;
-    node->parent = spare_;
-    spare_ = node;
-    ++spares_;
+    keep_spare(*new (memory) VmaNode);
   }
   return {};
+}
+
+void VmaTree::keep_spare(VmaNode& node) {
+  node.parent = spare_;
+  spare_ = &node;
+  ++spares_;
 }
 
 // An insert splits a node a level and may add a level. As a root that was split takes further
@@ -91,6 +94,7 @@ VmaNode& VmaTree::take_spare(bool leaf) {
   --spares_;
   node.parent = nullptr;
   node.leaf = leaf;
+  node.count = 0;
   return node;
 }
 
@@ -106,9 +110,19 @@ Result<void> VmaTree::insert(Vma& vma) {
   Vma* const previous = next == nullptr ? last_ : next->previous;
   QUIRE_ASSERT(!vma.range.empty() && (next == nullptr || vma.range.end <= next->range.start));
   const Vma* const beside = next == nullptr ? last_ : next;
-  VmaNode* const leaf = beside == nullptr ? nullptr : beside->leaf;
-  QUIRE_TRY(fill_spares(nodes_to_grow(leaf)));
+  QUIRE_TRY(fill_spares(nodes_to_grow(beside == nullptr ? nullptr : beside->leaf)));
+  {
+    const SpinGuard guard(lock_);
+    insert_locked(vma, next, previous);
+  }
+  if (reserved_ > 0) --reserved_;
+  trim_spares();
+  return {};
+}
 
+void VmaTree::insert_locked(Vma& vma, Vma* next, Vma* previous) {
+  const Vma* const beside = next == nullptr ? last_ : next;
+  VmaNode* const leaf = beside == nullptr ? nullptr : beside->leaf;
   vma.previous = previous;
   vma.next = next;
   (previous == nullptr ? first_ : previous->next) = &vma;
@@ -122,10 +136,6 @@ Result<void> VmaTree::insert(Vma& vma) {
   const unsigned place = next == nullptr ? into.count : into.place_of(*next);
   if (next != nullptr) into.gaps[place] = gap_before(*next);
   put(&into, place, {{vma.range.end, {.vma = &vma}}, gap_before(vma)});
-
-  if (reserved_ > 0) --reserved_;
-  trim_spares();
-  return {};
 }
 
 // Inserts into a node, which is split if it is full: then its parent has one entry more, and so on.
@@ -156,6 +166,14 @@ void VmaTree::grow() {
 }
 
 void VmaTree::remove(Vma& vma) {
+  {
+    const SpinGuard guard(lock_);
+    remove_locked(vma);
+  }
+  trim_spares();
+}
+
+void VmaTree::remove_locked(Vma& vma) {
   VmaNode* node = vma.leaf;
   (vma.previous == nullptr ? first_ : vma.previous->next) = vma.next;
   (vma.next == nullptr ? last_ : vma.next->previous) = vma.previous;
@@ -167,7 +185,7 @@ void VmaTree::remove(Vma& vma) {
   while (node->count == 0 && node->parent != nullptr) {
     VmaNode* const parent = node->parent;
     parent->erase(parent->place_of(*node));
-    nodes_.free(node);
+    keep_spare(*node);
     node = parent;
   }
   if (node->count != 0) refresh_up(*node);
@@ -183,7 +201,7 @@ void VmaTree::shrink() {
       end_ = VirtAddr{};
     else
       root_->parent = nullptr;
-    nodes_.free(root);
+    keep_spare(*root);
     --depth_;
   }
 }
@@ -191,6 +209,7 @@ void VmaTree::shrink() {
 void VmaTree::resize(Vma& vma, VirtRange range) {
   QUIRE_ASSERT(!range.empty() && gap_start(vma) <= range.start);
   QUIRE_ASSERT(vma.next == nullptr || range.end <= vma.next->range.start);
+  const SpinGuard guard(lock_);
   vma.range = range;
   refresh(vma);
   if (vma.next != nullptr) refresh(*vma.next);
@@ -198,6 +217,7 @@ void VmaTree::resize(Vma& vma, VirtRange range) {
 
 void VmaTree::replace(Vma& vma, Vma& by) {
   QUIRE_ASSERT(by.range == vma.range);
+  const SpinGuard guard(lock_);
   by.previous = vma.previous;
   by.next = vma.next;
   (by.previous == nullptr ? first_ : by.previous->next) = &by;

@@ -7,7 +7,8 @@
 //                 longest distance between a VMA below it and the end of the VMA before that (or
 //                 the floor, address 0).
 // Ownership   Nodes are the tree's, VMAs their owner's. Nodes come from a cache.
-// Locking     The caller's: changes exclude everything else (mmap_lock).
+// Locking     Changes exclude each other (mmap_lock), and make each step with lock() held: who has
+//             it may find VMAs meanwhile (VmaReadGuard). Others exclude changes.
 // Errors      insert(): kNoMemory, with nothing changed. reserve() makes sure that the next inserts
 //             find their nodes: calls that change several VMAs fail before they begin.
 // Cost        O(log n); find() reads up to three cache lines a level: bench vma.lookup. A node that
@@ -17,6 +18,7 @@
 #pragma once
 
 #include "base/base.hpp"
+#include "host/host.hpp"
 #include "slab/slab.hpp"
 #include "vma/vm_area.hpp"
 #include "vma/vma_node.hpp"
@@ -44,6 +46,7 @@ class VmaTree {
     Vma* const vma = find(at);
     return vma != nullptr && vma->range.start <= at ? vma : nullptr;
   }
+  [[nodiscard]] SpinLock& lock() const { return lock_; }
   [[nodiscard]] Vma* first() const { return first_; }
   [[nodiscard]] Vma* last() const { return last_; }
   [[nodiscard]] std::uint32_t count() const { return count_; }
@@ -73,6 +76,9 @@ class VmaTree {
   Result<void> fill_spares(std::uint32_t wanted);
   void trim_spares();
   VmaNode& take_spare(bool leaf);
+  void keep_spare(VmaNode& node);
+  void insert_locked(Vma& vma, Vma* next, Vma* previous) QUIRE_REQUIRES(lock_);
+  void remove_locked(Vma& vma) QUIRE_REQUIRES(lock_);
   void put(VmaNode* node, unsigned place, VmaNode::Entry entry);
   void grow();
   void shrink();
@@ -81,6 +87,7 @@ class VmaTree {
   static Vma* nearest_with_gap(const Vma& from, Bytes size, Way way);
 
   KmemCache& nodes_;
+  mutable SpinLock lock_{LockRank::kVmaTree};
   VmaNode* root_ = nullptr;
   std::uint32_t depth_ = 0;     // levels of nodes
   std::uint32_t count_ = 0;
