@@ -22,7 +22,8 @@ class TableGuard {
   }
   ~TableGuard() {
     if (!nested_) Arch::current()->spinlocks_held &= ~kHeld;
-    __atomic_store_n(word_, *word_ & ~kLocked, __ATOMIC_RELEASE);
+    const std::uint32_t word = __atomic_load_n(word_, __ATOMIC_RELAXED);
+    __atomic_store_n(word_, word & ~kLocked, __ATOMIC_RELEASE);
   }
   TableGuard(const TableGuard&) = delete;
   TableGuard& operator=(const TableGuard&) = delete;
