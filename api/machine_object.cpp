@@ -47,7 +47,7 @@ void quire_machine::begin_processes(quire::ProcessFloor& floor) {
 
 std::optional<std::string> quire_machine::boot(const quire::machine_file::MachineFile& file) {
   quire::MachineSpec spec = file.spec();
-  if (native) spec.profile.frame_content = true;
+  if (native) spec.profile.frame_content = spec.profile.vma_locks = true;
   if (const auto booted = machine->boot(spec); !booted.has_value())
     return std::string("the machine does not boot: ") + quire::name_of(booted.error());
   quire::CpuPool::Drain drain;
