@@ -42,6 +42,15 @@ CpuClaim* claim_of(const quire_machine& machine) {
   return nullptr;
 }
 
+// Whoever has the CPU next may be long in coming: pages do not wait there for their lists. On sim
+// they do, as in Linux.
+void empty_batches(quire_machine& machine) {
+  Lru* const lru = machine.lists;
+  if (!machine.native || lru == nullptr || claim_of(machine) == nullptr) return;
+  const Call call(machine);
+  lru->drain_here();
+}
+
 }  // namespace
 
 void set_last_error(std::string_view text) { last_error = text; }
@@ -105,6 +114,7 @@ int quire_detach(quire_machine* machine) {
   const std::uint64_t serial = machine->serial;
   if (quire::api::held_cpu(*machine) != nullptr)
     return fail(quire::Errno::kBusy, "the thread has not put its CPU back");
+  quire::api::empty_batches(*machine);
   const auto gone = std::erase_if(attached, [&](const auto& at) { return at.serial == serial; });
   if (gone == 0) return fail(quire::Errno::kInvalid, "the thread is not attached");
   quire::detach_thread(*machine->pool);

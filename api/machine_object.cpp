@@ -37,6 +37,7 @@ quire_machine::~quire_machine() {
 
 void quire_machine::begin_processes(quire::ProcessFloor& floor) {
   process_floor = &floor;
+  lists = &floor.lru();
   files.emplace(floor, sim ? quire::api::FileStore::Disks{&*sim, &machine->cpus().back()}
                            : quire::api::FileStore::Disks{});
   if (sim)
@@ -53,6 +54,7 @@ std::optional<std::string> quire_machine::boot(const quire::machine_file::Machin
   quire::CpuPool::Drain drain;
   if (native)
     drain = [this](quire::CpuContext& cpu) {
+      if (quire::Lru* const lru = lists; lru != nullptr) lru->drain_here();
       machine->slabs().drain_cpu(cpu.cpu);
       machine->pages().drain_cpu(cpu.cpu);
     };

@@ -65,6 +65,8 @@ struct quire_machine {
   // Null: there has been no process. Exclusively: processes come and go; taken within a Call.
   quire::ProcessFloor* process_floor = nullptr;
   std::shared_mutex processes_lock;
+  // Of the processes, for threads that leave their CPU; null: the same.
+  std::atomic<quire::Lru*> lists = nullptr;
   std::optional<quire::api::FileStore> files;
   std::optional<quire::SimKernelThread> sim_flusher;
   std::optional<quire::NativeKernelThread> native_flusher;

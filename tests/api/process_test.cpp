@@ -221,6 +221,29 @@ TEST(ProcessApi, ThreadsWorkOnProcessesOfTheirOwn) {
   EXPECT_EQ(machine.read(first.path("statm")).value().substr(0, 3), "33 ");
 }
 
+// What kpageflags says of the frame at `at`.
+std::uint64_t flags_of(Machine& machine, const Process& process, Address at) {
+  std::uint64_t word = 0;
+  quire_words into{static_cast<std::uint64_t>(at) / kPage, 1, &word};
+  EXPECT_EQ(quire_read_words(machine.get(), process.path("pagemap").c_str(), &into), 1);
+  into.first = word & ((std::uint64_t{1} << 55) - 1);
+  EXPECT_EQ(quire_read_words(machine.get(), "/proc/kpageflags", &into), 1);
+  return word;
+}
+
+TEST(ProcessApi, ACpuThatIsLeftKeepsNoPagesFromTheirList) {
+  Machine machine = native();
+  Process process = machine.process("lists").value();
+  const Address at = process.map(kPage).value();
+  constexpr std::uint64_t kOnList = 1u << 5;
+  std::thread([&] {
+    const auto on_cpu = machine.attach();
+    ASSERT_TRUE(process.store(at, 1).has_value());
+    EXPECT_EQ(flags_of(machine, process, at) & kOnList, 0u) << "in the batch of its CPU";
+  }).join();
+  EXPECT_EQ(flags_of(machine, process, at) & kOnList, kOnList);
+}
+
 TEST(ProcessApi, PinnedPagesAreTheProcesssOwnWhileItForks) {
   for (const bool simulated : {true, false}) {
     Machine machine = simulated ? sim() : native();
