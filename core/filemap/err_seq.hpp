@@ -29,13 +29,14 @@ class ErrSeq {
     const std::uint32_t now = word_.load(std::memory_order_acquire);
     return Seen{(now & kSeen) != 0 ? now : 0};
   }
-  // The error since `since`, which moves on.
-  Result<void> check_and_advance(Seen& since) {
+  // The error since `since`, which moves on: one of those who ask at once is told.
+  Result<void> check_and_advance(std::atomic<Seen>& since) {
     std::uint32_t now = word_.load(std::memory_order_acquire);
-    if (now == static_cast<std::uint32_t>(since)) return {};
+    Seen told = since.load(std::memory_order_relaxed);
+    if (now == static_cast<std::uint32_t>(told)) return {};
     const std::uint32_t seen = now | kSeen;
     word_.compare_exchange_strong(now, seen, std::memory_order_acq_rel);
-    since = Seen{seen};
+    if (!since.compare_exchange_strong(told, Seen{seen}, std::memory_order_relaxed)) return {};
     return static_cast<Errno>(seen & kError);
   }
 

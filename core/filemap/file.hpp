@@ -45,12 +45,12 @@ class FileOwner {
 struct ReadAhead {
   static constexpr std::uint32_t kDefault = 32;  // read_ahead_kb is 128
 
-  std::uint64_t start = 0;
-  std::uint32_t size = 0;
-  std::uint32_t async_size = 0;   // so many before the end of the window the next is begun
-  std::uint32_t most = kDefault;  // the largest window; 0: no read-ahead
-  std::uint32_t mmap_miss = 0;    // faults that found nothing, less those that did
-  std::int64_t previous = -1;     // byte behind the last one that was read
+  Relaxed<std::uint64_t> start;
+  Relaxed<std::uint32_t> size;
+  Relaxed<std::uint32_t> async_size;       // so many before the end of the window the next is begun
+  Relaxed<std::uint32_t> most = kDefault;  // the largest window; 0: no read-ahead
+  Relaxed<std::uint32_t> mmap_miss;        // faults that found nothing, less those that did
+  Relaxed<std::int64_t> previous = -1;     // byte behind the last one that was read
 };
 
 // What a reader has said of its ways (POSIX_FADV_*), or a mapping's owner (MADV_*).
@@ -87,8 +87,8 @@ class File {
   std::uint64_t position = 0;
   RwSemaphore position_lock;
   ReadAhead ahead;
-  ReadAdvice advice = ReadAdvice::kNormal;  // normal, random or sequential
-  ErrSeq::Seen errors_seen;
+  Relaxed<ReadAdvice> advice = ReadAdvice::kNormal;  // normal, random or sequential
+  std::atomic<ErrSeq::Seen> errors_seen;
 
  private:
   Mapping& mapping_;

@@ -18,14 +18,15 @@ std::uint32_t first_size(std::uint64_t wanted, std::uint32_t most) {
 // Of the window after this one.
 std::uint32_t next_size(const ReadAhead& ahead) {
   if (ahead.size < ahead.most / 16) return ahead.size * 4;
-  return ahead.size <= ahead.most / 2 ? ahead.size * 2 : ahead.most;
+  return ahead.size <= ahead.most / 2 ? ahead.size * 2 : ahead.most.get();
 }
 
 void begin_window(ReadAhead& ahead, const PageCache::Want& want) {
   ahead.start = want.index;
   ahead.size = first_size(want.count, ahead.most);
   ahead.async_size =
-      ahead.size > want.count ? ahead.size - static_cast<std::uint32_t>(want.count) : ahead.size;
+      ahead.size > want.count ? ahead.size - static_cast<std::uint32_t>(want.count)
+                              : ahead.size.get();
 }
 
 // The page of a window that is marked.

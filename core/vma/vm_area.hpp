@@ -31,7 +31,7 @@ inline constexpr Bytes kStackGuardGap = size_of(PageCount{256});
 
 struct Vma {
   VirtRange range{};
-  VmFlags flags{};
+  Relaxed<VmFlags> flags;    // who comes from its file holds the lock of FileVmas alone
   Prot prot{};               // of its present pages that may be written if it may (vm_page_prot)
   std::uint64_t pgoff = 0;   // the page of its file at its start; anonymous: where that was mapped
   Mm* mm = nullptr;
