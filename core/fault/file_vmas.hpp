@@ -28,6 +28,22 @@ class FileVmas final : public MappingUsers {
     return *static_cast<FileVmas*>(vma.file->mapping().users());
   }
 
+  // While it lives nobody looks for the pages of the file, if any, that `vma` shows: they move.
+  class Stop {
+   public:
+    explicit Stop(const Vma& vma) : lock_(vma.file == nullptr ? nullptr : &of(vma).lock_) {
+      if (lock_ != nullptr) lock_->lock();
+    }
+    ~Stop() {
+      if (lock_ != nullptr) lock_->unlock();
+    }
+    Stop(const Stop&) = delete;
+    Stop& operator=(const Stop&) = delete;
+
+   private:
+    RwSemaphore* const lock_;
+  };
+
   void unmap(Mapping& mapping, const Part& part) override;
   bool clean(Mapping& mapping, Page& page) override;
   bool has_writers() override;

@@ -1,3 +1,4 @@
+#include "fault/file_vmas.hpp"
 #include "fault/page_ranges.hpp"
 #include "fault/table_runs.hpp"
 #include "rmap/rmap.hpp"
@@ -71,6 +72,8 @@ Result<void> move_entries(const Move& move, VirtRange from, VirtAddr to) {
 Bytes move_pages(const Move& move) {
   Mm& mm = *move.from.mm;
   const PagingFormat& format = mm.tables.format();
+  const FileVmas::Stop stop(move.from);
+  const ExclusiveGuard guard(mm.walks);
   Bytes done{0};
   while (done < move.range.length()) {
     const Bytes step = step_of(format, move, done);

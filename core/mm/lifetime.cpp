@@ -28,7 +28,7 @@ Result<Vma*> fork_vma(Mm& child, const Vma& parent, AnonVmas& anon_vmas) {
   return &vma;
 }
 
-Result<void> copy_all(Mm& child, Mm& parent, AnonVmas& anon_vmas) {
+Result<void> copy_vmas(Mm& child, Mm& parent, AnonVmas& anon_vmas) {
   for (Vma* vma = parent.vmas.first(); vma != nullptr; vma = vma->next) {
     start_write(*vma);
     if (vma->has(VmFlags::kDontCopy)) {
@@ -39,6 +39,13 @@ Result<void> copy_all(Mm& child, Mm& parent, AnonVmas& anon_vmas) {
     if (!vma->has(VmFlags::kWipeOnFork)) QUIRE_TRY(copy_pages(*copy, *vma));
   }
   return {};
+}
+
+Result<void> copy_all(Mm& child, Mm& parent, AnonVmas& anon_vmas) {
+  const ExclusiveGuard guard(parent.walks);
+  const auto copied = copy_vmas(child, parent, anon_vmas);
+  parent.parts.tlb.flush_mm(parent.tlb);
+  return copied;
 }
 
 void take_out_all(Mm& mm, AnonVmas& anon_vmas) {
@@ -64,7 +71,6 @@ Result<Mm*> fork_mm(Mm& parent, AnonVmas& anon_vmas) {
   child->exec = parent.exec;
   child->stack = parent.stack;
   const auto copied = copy_all(*child, parent, anon_vmas);
-  parent.parts.tlb.flush_mm(parent.tlb);
   child->note_peaks();
   child->end_changes();
   if (copied.has_value()) return child;

@@ -72,6 +72,7 @@ Result<void> unmap(const Caller& caller, VirtAddr start, Bytes length) {
   remove_all(caller, *first, range.end);
   if (!has_tables) return {};
   const Vma* const after = before != nullptr ? before->next : mm.vmas.first();
+  const ExclusiveGuard guard(mm.walks);
   mm.tables.free_empty_tables(
       range, {before != nullptr ? before->end() : VirtAddr{0},
               after != nullptr ? after->start() : mm.parts.kernel.space().kernel_start()});

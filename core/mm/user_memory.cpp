@@ -5,19 +5,18 @@
 namespace quire {
 
 Result<void> UserMemory::touch(Process& process, VirtAddr at, Access access) {
-  QUIRE_TRY(reach(process, at, access));
-  return {};
+  return reach(process, at, access, [](std::byte*) {});
 }
 
 Result<void> UserMemory::read(Process& process, VirtAddr from, std::span<std::byte> to) {
   if (!process.mm->parts.keep_content) return Errno::kNotSupported;
   std::byte* next = to.data();
   return for_each_page(process, {from, from + Bytes{to.size()}},
-                       [&](VirtAddr at, Bytes length) -> Result<void> {
-    QUIRE_TRY_ASSIGN(content, reach(process, at, Access::kUserRead));
-    std::memcpy(next, content, length.raw());
-    next += length.raw();
-    return {};
+                       [&](VirtAddr at, Bytes length) {
+    return reach(process, at, Access::kUserRead, [&](const std::byte* content) {
+      std::memcpy(next, content, length.raw());
+      next += length.raw();
+    });
   });
 }
 
@@ -25,11 +24,11 @@ Result<void> UserMemory::write(Process& process, VirtAddr to, std::span<const st
   if (!process.mm->parts.keep_content) return Errno::kNotSupported;
   const std::byte* next = from.data();
   return for_each_page(process, {to, to + Bytes{from.size()}},
-                       [&](VirtAddr at, Bytes length) -> Result<void> {
-    QUIRE_TRY_ASSIGN(content, reach(process, at, Access::kUserWrite));
-    std::memcpy(content, next, length.raw());
-    next += length.raw();
-    return {};
+                       [&](VirtAddr at, Bytes length) {
+    return reach(process, at, Access::kUserWrite, [&](std::byte* content) {
+      std::memcpy(content, next, length.raw());
+      next += length.raw();
+    });
   });
 }
 
@@ -47,10 +46,11 @@ Result<void> UserMemory::for_each_page(Process& process, VirtRange range, Copy c
   return {};
 }
 
-Result<std::byte*> UserMemory::reach(Process& process, VirtAddr at, Access access) {
+template <class Use>
+Result<void> UserMemory::reach(Process& process, VirtAddr at, Access access, Use use) {
   Mm& mm = *process.mm;
   while (true) {
-    if (std::byte* const content = translate(mm, at, access); content != nullptr) return content;
+    if (try_reach(mm, at, access, use)) return {};
     process.last_end = mm.layout.task_size <= at ? FaultEnd::kNotMapped
                                                  : parts_.faults.handle(mm, at, access);
     switch (process.last_end) {
@@ -68,18 +68,36 @@ Result<std::byte*> UserMemory::reach(Process& process, VirtAddr at, Access acces
   }
 }
 
-std::byte* UserMemory::translate(const Mm& mm, VirtAddr at, Access access) {
+template <class Use>
+bool UserMemory::try_reach(Mm& mm, VirtAddr at, Access access, Use use) {
   if (parts_.model != nullptr) {
-    CpuTlb& cpu = parts_.model->here();
-    switch (access) {
-      case Access::kUserWrite:
-        return cpu.translate<Access::kUserWrite>(at);
-      case Access::kUserExecute:
-        return cpu.translate<Access::kUserExecute>(at);
-      default:
-        return cpu.translate<Access::kUserRead>(at);
-    }
+    std::byte* const content = translate(at, access);
+    if (content != nullptr) use(content);
+    return content != nullptr;
   }
+  if (mm.layout.task_size <= at) return false;
+  const SharedGuard walking(mm.walks);
+  const EntrySlot slot = mm.tables.find_slot(at);
+  const TableGuard guard(mm.parts.map.at(slot.page));
+  if (!mm.tables.load(slot).is_leaf(slot.level)) return false;
+  std::byte* const content = walk(mm, at, access);
+  if (content != nullptr) use(content);
+  return content != nullptr;
+}
+
+std::byte* UserMemory::translate(VirtAddr at, Access access) const {
+  CpuTlb& cpu = parts_.model->here();
+  switch (access) {
+    case Access::kUserWrite:
+      return cpu.translate<Access::kUserWrite>(at);
+    case Access::kUserExecute:
+      return cpu.translate<Access::kUserExecute>(at);
+    default:
+      return cpu.translate<Access::kUserRead>(at);
+  }
+}
+
+std::byte* UserMemory::walk(const Mm& mm, VirtAddr at, Access access) const {
   const auto found = parts_.walker.walk(mm.tables.root_frame(), at, access);
   if (!found.has_value() || !found->allows.has(access)) return nullptr;
   std::byte* const frame = parts_.walker.content(found->frame_of(at));

@@ -6,7 +6,9 @@
 // Units      Addresses and lengths in bytes, of any alignment.
 // Ownership  None of its own.
 // Locking    The caller runs on a CPU that has the process's tables loaded (Processes::run), and
-//            holds no lock.
+//            holds no lock. Where caches are not modelled, bytes are copied with their table's lock
+//            held: so no frame goes before who has found it is done with it, as a CPU's flush
+//            would see to.
 // Errors     kFault where the program would get a signal, which last_end() tells, or kNoMemory
 //            where the kernel would kill for memory; what comes before is done. read() and write():
 //            kNotSupported on a machine that keeps no content of frames.
@@ -41,9 +43,14 @@ class UserMemory {
   [[nodiscard]] static FaultEnd last_end(const Process& process) { return process.last_end; }
 
  private:
-  // Where the content of `at` lies, once the access is allowed.
-  Result<std::byte*> reach(Process& process, VirtAddr at, Access access);
-  [[nodiscard]] std::byte* translate(const Mm& mm, VirtAddr at, Access access);
+  // use(content of `at`), once the access is allowed.
+  template <class Use>
+  Result<void> reach(Process& process, VirtAddr at, Access access, Use use);
+  // The same if it is allowed now.
+  template <class Use>
+  [[nodiscard]] bool try_reach(Mm& mm, VirtAddr at, Access access, Use use);
+  [[nodiscard]] std::byte* translate(VirtAddr at, Access access) const;
+  [[nodiscard]] std::byte* walk(const Mm& mm, VirtAddr at, Access access) const;
   template <class Copy>
   Result<void> for_each_page(Process& process, VirtRange range, Copy copy);
 

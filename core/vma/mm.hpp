@@ -5,7 +5,9 @@
 // Locking    mmap_lock: shared to find VMAs and to fault, exclusive to change them (with
 //            MmapWriteGuard), and the fields that say so. A fault may do with its VMA's own lock
 //            (VmaReadGuard). Counters are atomic. A page table's entries belong to the lock of
-//            their table (TableGuard).
+//            their table (TableGuard). walks: shared to walk the tables with neither of the other
+//            two, as a processor would, exclusive to free or move tables, and to fork; taken after
+//            the others.
 // Errors     create(): kNoMemory.
 // Source     Documentation/filesystems/proc.rst (status, statm), admin-guide/mm/.
 #pragma once
@@ -115,6 +117,7 @@ class Mm {
 
   const MmParts& parts;
   RwSemaphore mmap_lock;
+  RwSemaphore walks;
   std::atomic<std::uint64_t> changes = 1;  // how often mmap_lock was held exclusively (mm_lock_seq)
   VmaTree vmas;
   TlbMm tlb;
