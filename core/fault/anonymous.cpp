@@ -17,39 +17,24 @@ FaultEnd Faults::anonymous(const Place& place, Access access) {
   const PagingFormat& format = mm.tables.format();
   const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
   const Entry entry = format.leaf_entry(PageLevel::kPte, mm.parts.map.pfn_of(*page), prot);
-  if (map_new(place, *page, Entry{}, entry)) list_new(place.vma, *page);
+  map_new(place, *page, entry);
   return FaultEnd::kMinor;
 }
 
-// `page` is mapped in `vma` alone and on no list yet.
-void Faults::list_new(const Vma& vma, Page& page) {
-  Lru& lru = vma.mm->parts.lru;
-  if (vma.has(VmFlags::kLocked)) [[unlikely]] lru.mlock(page);
-  lru.add(page);
-}
-
-// `page`, which nobody else can see, takes the place of what `expected` says, if that still stands
-// there; else it is freed, and somebody was quicker.
-bool Faults::map_new(const Place& place, Page& page, Entry expected, Entry entry) {
+// `page`, which nobody else can see, is mapped where nothing is; if somebody was quicker, it is
+// freed.
+void Faults::map_new(const Place& place, Page& page, Entry entry) {
   Mm& mm = *place.vma.mm;
-  const PagingFormat& format = mm.tables.format();
   {
     const TableGuard guard(mm.parts.map.at(place.slot.page));
-    if (mm.tables.load(place.slot) == expected) [[likely]] {
-      add_new_anonymous(page, place.vma, place.at);
-      if (expected.empty()) {
-        mm.tables.frames().count_entries(place.slot.page, 1);
-      } else {
-        // Other CPUs must not read the old page once this one has written the new one.
-        exchange_entry(format, place.slot, Entry{});
-        mm.parts.tlb.flush_page(mm.tlb, place.at);
-      }
-      exchange_entry(format, place.slot, entry);
-      return true;
+    if (mm.tables.load(place.slot).empty()) [[likely]] {
+      add_new(place, page, nullptr);
+      mm.tables.frames().count_entries(place.slot.page, 1);
+      exchange_entry(mm.tables.format(), place.slot, entry);
+      return;
     }
   }
   mm.parts.pages.free_page(page);
-  return false;
 }
 
 FaultEnd Faults::map_zero_page(const Place& place) {

@@ -57,6 +57,7 @@ class Faults {
     VirtAddr at;   // of the page
     EntrySlot slot;
   };
+  bool handle_with_vma_lock(Mm& mm, VirtAddr address, Access access, FaultEnd& end);
   FaultEnd handle_below(Mm& mm, VirtAddr address, Access access);
   FaultEnd anonymous(const Place& place, Access access);
   FaultEnd map_zero_page(const Place& place);
@@ -76,10 +77,22 @@ class Faults {
   FaultEnd copy_file_page(const Place& place);
   FaultEnd write_file(const Place& place);
   bool map_around(const Place& place);
-  [[nodiscard]] bool reuse(const Place& place, const Shown& shown);
+  static void reuse_locked(const Place& place, const Shown& shown);
+  [[nodiscard, gnu::always_inline]] static bool replace(const Place& place, const Shown& old,
+                                                        Page& copy);
   static Page* new_page(const Place& place, Gfp zero);
-  static void list_new(const Vma& vma, Page& page);
-  static bool map_new(const Place& place, Page& page, Entry expected, Entry entry);
+  // `page`, which nobody else can see, is about to get its first entry, perhaps that of another
+  // page: once it is there, others may take it away again, page and all.
+  [[gnu::always_inline]] static void add_new(const Place& place, Page& page, Page* instead_of) {
+    Lru& lru = place.vma.mm->parts.lru;
+    if (instead_of == nullptr)
+      add_new_anonymous(page, place.vma, place.at);
+    else
+      replace_by_anonymous(page, *instead_of, place.vma, place.at);
+    if (place.vma.has(VmFlags::kLocked)) [[unlikely]] lru.mlock(page);
+    lru.add(page);
+  }
+  static void map_new(const Place& place, Page& page, Entry entry);
 
   AnonVmas& anon_vmas_;
 };

@@ -19,12 +19,9 @@ bool allows(const Vma& vma, Access access) {
 }
 
 FaultEnd Faults::handle(Mm& mm, VirtAddr address, Access access) {
-  if (mm.parts.vma_locks) {
-    const VmaReadGuard held(mm, address);
-    if (held.vma() != nullptr && is_enough(*held.vma(), access)) {
-      if (!allows(*held.vma(), access)) return FaultEnd::kNotAllowed;
-      return handle_in(*held.vma(), address, access);
-    }
+  if (mm.parts.vma_locks) [[unlikely]] {
+    FaultEnd end{};
+    if (handle_with_vma_lock(mm, address, access, end)) return end;
   }
   {
     const SharedGuard guard(mm.mmap_lock);
@@ -35,6 +32,15 @@ FaultEnd Faults::handle(Mm& mm, VirtAddr address, Access access) {
     if (!vma->has(VmFlags::kGrowsDown)) return FaultEnd::kNotMapped;
   }
   return handle_below(mm, address, access);
+}
+
+// False: there is more to it than one VMA that nobody changes.
+bool Faults::handle_with_vma_lock(Mm& mm, VirtAddr address, Access access, FaultEnd& end) {
+  const VmaReadGuard held(mm, address);
+  Vma* const vma = held.vma();
+  if (vma == nullptr || !is_enough(*vma, access)) return false;
+  end = allows(*vma, access) ? handle_in(*vma, address, access) : FaultEnd::kNotAllowed;
+  return true;
 }
 
 // There is a stack above `address`, or was: it grows first.
@@ -57,14 +63,13 @@ Result<void> Faults::expand_to(Vma& vma, VirtAddr address) {
 FaultEnd Faults::handle_in(Vma& vma, VirtAddr address, Access access) {
   count_event(Arch::current()->percpu, VmEvent::kPgfault, 1);
   PageTables& tables = vma.mm->tables;
-  EntrySlot slot = tables.own_slot(address);
-  if (slot.level != PageLevel::kPte) [[unlikely]] {
+  Place place{vma, address.align_down(kPageSize), tables.own_slot(address)};
+  if (place.slot.level != PageLevel::kPte) [[unlikely]] {
     const auto made = tables.make_slot(address, PageLevel::kPte);
     if (!made.has_value()) return FaultEnd::kNoMemory;
-    slot = *made;
+    place.slot = *made;
   }
-  const Place place{vma, address.align_down(kPageSize), slot};
-  const Entry entry = tables.load(slot);
+  const Entry entry = tables.load(place.slot);
   if (entry.empty()) {
     if (vma.file == nullptr) return anonymous(place, access);
     return of_file(place, access);

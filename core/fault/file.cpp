@@ -126,8 +126,7 @@ FaultEnd Faults::copy_file_page(const Place& place) {
   const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
   const Entry entry = mm.tables.format().leaf_entry(PageLevel::kPte,
                                                     mm.parts.map.pfn_of(*copy), prot);
-  if (!map_new(place, *copy, Entry{}, entry)) return end;
-  list_new(place.vma, *copy);
+  map_new(place, *copy, entry);
   return end;
 }
 

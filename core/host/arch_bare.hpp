@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/base.hpp"
+#include "host/clear_words.hpp"
 #include "host/cpu_context.hpp"
 
 namespace quire {
@@ -20,7 +21,7 @@ struct Arch {
     asm volatile("movq %0, %%gs:0" : : "r"(context) : "memory");
   }
   static void cpu_relax() { asm volatile("pause" : : : "memory"); }
-  static void clear_page(std::byte* page) { std::memset(page, 0, kPageSize.raw()); }
+  static void clear_page(std::byte* page) { clear_words(page); }
   static void copy_page(std::byte* to, const std::byte* from) {
     std::memcpy(to, from, kPageSize.raw());
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/base.hpp"
+#include "host/clear_words.hpp"
 #include "host/cpu_context.hpp"
 
 namespace quire {
@@ -16,7 +17,7 @@ struct Arch {
   static CpuContext* current() { return hosted_current; }
   static void set_current(CpuContext* context) { hosted_current = context; }
   static void cpu_relax() { __builtin_ia32_pause(); }
-  static void clear_page(std::byte* page) { std::memset(page, 0, kPageSize.raw()); }
+  static void clear_page(std::byte* page) { clear_words(page); }
   static void copy_page(std::byte* to, const std::byte* from) {
     std::memcpy(to, from, kPageSize.raw());
   }

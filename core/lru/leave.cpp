@@ -17,8 +17,8 @@ std::int64_t length_of(const Page& page) {
 
 }  // namespace
 
-void Lru::put(Page& page) {
-  if (!drop_reference(page)) return;
+void Lru::put(Page& page, std::int32_t references) {
+  if (!drop_references(page, references)) return;
   NodeLists& node = lists_of(page);
   {
     const SpinGuard guard(node.lock);

@@ -15,6 +15,11 @@ std::int64_t length_of(PageWord word) {
 
 bool is_file(PageWord word) { return !word.has(PageFlag::kSwapBacked); }
 
+// What differs from the bits of their zone alone where pages are single and need not stay.
+constexpr std::uint32_t kNotPlain = ~(PageWord::kFlagMask | PageWord::kKindMask) |
+                                    static_cast<std::uint32_t>(PageFlag::kMlocked) |
+                                    static_cast<std::uint32_t>(PageFlag::kUnevictable);
+
 bool may_lazy_free(const Page& page) {
   const PageWord word = page.word_racy();
   return is_anonymous(page) && !is_file(word) && !word.has(PageFlag::kSwapCache) &&
@@ -123,6 +128,13 @@ void Lru::drain_here() {
   cpu.lock.unlock();
 }
 
+void Lru::try_drain_here() {
+  Cpu& cpu = here();
+  if (!cpu.lock.try_lock()) return;
+  drain(cpu);
+  cpu.lock.unlock();
+}
+
 void Lru::drain_all() {
   for (Cpu& cpu : cpus_) {
     cpu.lock.claim(*Arch::current()->host);
@@ -138,10 +150,12 @@ void Lru::make_all(std::span<const PageIndex> pages, Move move) {
     NodeLists& node = lists_of(first);
     Growth growth;
     const SpinGuard guard(node.lock);
-    do {
-      make_locked(node, map.at(pages.data()[i]), move, growth);
-    } while (++i < pages.size() &&
-             map.at(pages.data()[i]).word_racy().zone() == first.zone());
+    if (move == Move::kAdd) i += add_plain_locked(node, pages.subspan(i), first, growth);
+    for (; i < pages.size(); ++i) {
+      Page& page = map.at(pages.data()[i]);
+      if (page.word_racy().zone() != first.zone()) break;
+      make_locked(node, page, move, growth);
+    }
     count(first, growth);
   }
   put_all(pages);
@@ -167,6 +181,23 @@ void Lru::enter_locked(NodeLists& node, Page& page, Growth& growth) {
   }
   set_flag(page, PageFlag::kLru);
   link_locked(node, page, growth);
+}
+
+std::size_t Lru::add_plain_locked(NodeLists& node, std::span<const PageIndex> pages,
+                                  PageWord first, Growth& growth) {
+  const PageArray map = parts_.map.array();
+  std::size_t count = 0;
+  for (; count < pages.size(); ++count) {
+    const PageIndex index = pages.data()[count];
+    Page& page = map.at(index);
+    const PageWord word = page.word_racy();
+    if (((word.raw() ^ first.zone_bits()) & kNotPlain) != 0) break;
+    set_flag(page, PageFlag::kLru);
+    const unsigned list = index_of(lru_list_of(word));
+    growth.pages.data()[list] += 1;
+    node.lists.data()[list].push_front(map, page, index);
+  }
+  return count;
 }
 
 // To the list that it belongs to now.

@@ -12,10 +12,10 @@
 //              or drain_all(), as Linux's do.
 // Units        Counters are pages; a compound page counts all of its own.
 // Ownership    Lists own no reference: put() takes a page off when nobody has one.
-// Locking      Callers run on a CPU of the machine. add(), the moves, mlock() and munlock()
-//              may come with spinlocks below LockRank::kLru held, the others with none. A page's
-//              kLru, kActive and kUnevictable change under its node's lock, and so does kSwapBacked
-//              of one on a list.
+// Locking      Callers run on a CPU of the machine. add(), the moves, mlock(), munlock()
+//              and try_drain_here() may come with spinlocks below LockRank::kLru held, the others
+//              with none. A page's kLru, kActive and kUnevictable change under its node's lock, and
+//              so does kSwapBacked of one on a list.
 // Errors       None. A page that is freed in a bad state (locked, under write-back, mapped) is
 //              reported by the page allocator and leaked.
 // Source       Documentation/mm/unevictable-lru.rst, mm/page_reclaim; /proc/vmstat's rows.
@@ -69,9 +69,9 @@ class Lru final : public PageRelease {
   // `page` is on no list: to the front of its list, of kUnevictable if it has kMlocked.
   void add(Page& page);
 
-  // Drops a reference. With the last one the page leaves its list, is made clean (flags, the home
-  // of an anonymous page) and is freed.
-  void put(Page& page);
+  // Drops a reference, or several. With the last one the page leaves its list, is made clean
+  // (flags, the home of an anonymous page) and is freed.
+  void put(Page& page, std::int32_t references = 1);
   void put_all(std::span<const PageIndex> pages);
   void release_all(std::span<const PageIndex> pages) override { put_all(pages); }
 
@@ -98,8 +98,9 @@ class Lru final : public PageRelease {
   // Back onto a list; drops isolate()'s reference.
   void put_back(Page& page);
 
-  // Makes the moves that wait here, or on every CPU.
+  // Makes the moves that wait here, or on every CPU; or none, if somebody else makes them now.
   void drain_here();
+  void try_drain_here();
   void drain_all();
 
   // Calls visit(PageIndex) for each page of a linked list, the front first, under the lock, until
@@ -159,6 +160,10 @@ class Lru final : public PageRelease {
   void move_locked(NodeLists& node, Page& page, Move move, Growth& growth)
       QUIRE_REQUIRES(node.lock);
   void enter_locked(NodeLists& node, Page& page, Growth& growth) QUIRE_REQUIRES(node.lock);
+  // The same for those of `pages`, from the front, that are of the zone of `first`, single pages
+  // and need not stay. How many.
+  std::size_t add_plain_locked(NodeLists& node, std::span<const PageIndex> pages, PageWord first,
+                               Growth& growth) QUIRE_REQUIRES(node.lock);
   void reenter_locked(NodeLists& node, Page& page) QUIRE_REQUIRES(node.lock);
   enum class End : bool { kFront, kBack };
   void link_locked(NodeLists& node, Page& page, Growth& growth, End end = End::kFront)

@@ -80,7 +80,9 @@ class MemoryMap {
   // What a pointer of unknown origin points to, if that is a page of a present section; else null.
   [[nodiscard]] Page* page_at(const void* pointer) const;
   [[nodiscard]] Pfn pfn_of(PageIndex index) const {
-    return start_of(places_[raw(index) >> kSectionShift].section) +
+    const std::uint32_t place = raw(index) >> kSectionShift;
+    QUIRE_DEBUG_ASSERT(place < places_.size());
+    return start_of(places_.data()[place].section) +
            PageCount{raw(index) & (kSectionPages.raw() - 1)};
   }
   [[nodiscard]] Pfn pfn_of(const Page& page) const { return pfn_of(index_of(page)); }

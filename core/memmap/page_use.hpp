@@ -45,9 +45,10 @@ inline bool try_get_page(Page& page) {
   return false;
 }
 // True: that was the last, and the page is the caller's alone.
-[[nodiscard]] inline bool drop_reference(Page& page) {
-  return __atomic_fetch_sub(&page.refcount, 1, __ATOMIC_ACQ_REL) == 1;
+[[nodiscard]] inline bool drop_references(Page& page, std::int32_t count) {
+  return __atomic_fetch_sub(&page.refcount, count, __ATOMIC_ACQ_REL) == count;
 }
+[[nodiscard]] inline bool drop_reference(Page& page) { return drop_references(page, 1); }
 inline std::int32_t references_to(const Page& page) {
   return __atomic_load_n(&page.refcount, __ATOMIC_ACQUIRE);
 }

@@ -14,14 +14,14 @@ namespace quire {
 
 class TableGuard {
  public:
-  explicit TableGuard(Page& table) : word_(reinterpret_cast<std::uint32_t*>(&table.word)) {
+  explicit TableGuard(Page& table)
+      : word_(reinterpret_cast<std::uint32_t*>(&table.word)), cpu_(Arch::current()) {
     while ((__atomic_fetch_or(word_, kLocked, __ATOMIC_ACQUIRE) & kLocked) != 0) wait();
-    CpuContext* const cpu = Arch::current();
-    nested_ = (cpu->spinlocks_held & kHeld) != 0;
-    cpu->spinlocks_held |= kHeld;
+    held_before_ = cpu_->spinlocks_held;
+    cpu_->spinlocks_held = held_before_ | kHeld;
   }
   ~TableGuard() {
-    if (!nested_) Arch::current()->spinlocks_held &= ~kHeld;
+    cpu_->spinlocks_held = held_before_;
     const std::uint32_t word = __atomic_load_n(word_, __ATOMIC_RELAXED);
     __atomic_store_n(word_, word & ~kLocked, __ATOMIC_RELEASE);
   }
@@ -32,13 +32,13 @@ class TableGuard {
   static constexpr std::uint32_t kLocked = static_cast<std::uint32_t>(PageFlag::kLocked);
   static constexpr std::uint32_t kHeld = std::uint32_t{1} << index_of(LockRank::kPte);
 
-  static void wait() {
-    CpuContext& cpu = *Arch::current();
-    if ((cpu.spinlocks_held & ~kHeld) == 0) cpu.host->yield();
+  void wait() const {
+    if ((cpu_->spinlocks_held & ~kHeld) == 0) cpu_->host->yield();
   }
 
-  std::uint32_t* word_;
-  bool nested_ = false;
+  std::uint32_t* const word_;
+  CpuContext* const cpu_;
+  std::uint32_t held_before_;  // CpuContext::spinlocks_held: locks go in the reverse of their order
 };
 
 }  // namespace quire

@@ -7,9 +7,13 @@ Node& node_of(const Mm& mm, PageWord word) {
   return mm.parts.nodes.node(mm.parts.nodes.zone_of(word).node);
 }
 
+inline void count_in_node(const Mm& mm, PageWord word, NodeItem item, std::int64_t change) {
+  mod_node_state(Arch::current()->percpu, node_of(mm, word), item, change);
+}
+
 void count_mapped(const Page& page, const Mm& mm, std::int64_t change) {
   const NodeItem item = is_anonymous(page) ? NodeItem::kNrAnonPages : NodeItem::kNrMapped;
-  mod_node_state(Arch::current()->percpu, node_of(mm, page.word_racy()), item, change);
+  count_in_node(mm, page.word_racy(), item, change);
 }
 
 void set_anon_home(Page& page, const AnonVma& anon_vma, std::uint64_t offset) {
@@ -17,9 +21,8 @@ void set_anon_home(Page& page, const AnonVma& anon_vma, std::uint64_t offset) {
   set_home(page, reinterpret_cast<const void*>(home), offset);
 }
 
-}  // namespace
-
-void add_new_anonymous(Page& page, Vma& vma, VirtAddr at) {
+// All of it but what the Mm counts.
+inline void begin_anonymous(Page& page, const Vma& vma, VirtAddr at) {
   PageWord word = page.word;
   word.set(PageFlag::kSwapBacked);
   word.set(PageFlag::kUptodate);
@@ -27,8 +30,24 @@ void add_new_anonymous(Page& page, Vma& vma, VirtAddr at) {
   page.set_word(word);
   set_anon_home(page, *vma.anon_vma, vma.index_of(at));
   page.mapcount = 1;
-  count_mapped(page, *vma.mm, 1);
+  count_in_node(*vma.mm, word, NodeItem::kNrAnonPages, 1);
+}
+
+}  // namespace
+
+void add_new_anonymous(Page& page, Vma& vma, VirtAddr at) {
+  begin_anonymous(page, vma, at);
   vma.mm->count_rss(Rss::kAnon, 1);
+}
+
+void replace_by_anonymous(Page& copy, Page& old, Vma& vma, VirtAddr at) {
+  begin_anonymous(copy, vma, at);
+  Mm& mm = *vma.mm;
+  if (__atomic_fetch_sub(&old.mapcount, 1, __ATOMIC_RELAXED) == 1) count_mapped(old, mm, -1);
+  const Rss kind = rss_kind_of(old);
+  if (kind == Rss::kAnon) return;
+  mm.count_rss(kind, -1);
+  mm.count_rss(Rss::kAnon, 1);
 }
 
 void move_to(Page& page, const Vma& vma) {

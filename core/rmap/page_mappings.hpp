@@ -26,6 +26,8 @@ inline std::int32_t mapcount(const Page& page) {
 }
 // A new anonymous page gets its first entry, in `vma` at `at`; nobody else can see it yet.
 void add_new_anonymous(Page& page, Vma& vma, VirtAddr at);
+// The same for `copy`, and what was there until now has one entry less.
+void replace_by_anonymous(Page& copy, Page& old, Vma& vma, VirtAddr at);
 // Its AnonVma from now on is that of `vma`, whose Mm alone has it (page_move_anon_rmap).
 void move_to(Page& page, const Vma& vma);
 // One entry more, of a file's page.

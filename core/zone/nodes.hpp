@@ -20,7 +20,10 @@ class Nodes {
   Result<void> init(Arena& arena, ArchProfile arch, const NumaInfo& numa, const Layout& layout);
 
   [[nodiscard]] std::span<Node> all() const { return nodes_; }
-  [[nodiscard]] Node& node(NodeId id) const { return nodes_[index_of(id)]; }
+  [[nodiscard]] Node& node(NodeId id) const {
+    QUIRE_DEBUG_ASSERT(index_of(id) < nodes_.size());
+    return nodes_.data()[index_of(id)];
+  }
   [[nodiscard]] bool is_online(NodeId id) const {
     return index_of(id) < nodes_.size() && nodes_[index_of(id)].online;
   }
@@ -30,7 +33,10 @@ class Nodes {
   [[nodiscard]] unsigned online_count() const;
   [[nodiscard]] ArchProfile arch() const { return arch_; }
   // The zone that the first page of a block names.
-  [[nodiscard]] Zone& zone_of(PageWord word) const { return *zone_by_number_[word.zone()]; }
+  [[nodiscard]] Zone& zone_of(PageWord word) const {
+    QUIRE_DEBUG_ASSERT(word.zone() < zone_by_number_.size());
+    return *zone_by_number_.data()[word.zone()];
+  }
 
   [[nodiscard]] unsigned cpu_count() const { return static_cast<unsigned>(cpu_nodes_.size()); }
   [[nodiscard]] unsigned cpu_count(NodeId id) const;
