@@ -36,7 +36,7 @@ std::int64_t take(const Who& who, HeldPages::Kind kind, const quire_user_pages* 
   return as_process(who, [&](ProcessFloor& floor, Process& process) -> Result<PageCount> {
     const std::span<Page*> into(reinterpret_cast<Page**>(pages), *count);
     const bool pinned = kind == HeldPages::Kind::kPinned;
-    const Take call = pinned ? quire::pin_user_pages : quire::get_user_pages;
+    const Take call = pinned ? quire::pin_user_pages_fast : quire::get_user_pages_fast;
     const Foll flags{wanted->flags};
     QUIRE_TRY_ASSIGN(had, call(floor.faults(), *process.mm,
                                {VirtAddr{wanted->span.start}, flags, into}));

@@ -32,7 +32,50 @@ class Taker {
     return PageCount{count};
   }
 
+  // The same for pages whose entries allow it already, and while nobody frees tables or forks: the
+  // tables are walked as the processor does it. How many were had.
+  std::size_t take_present(VirtAddr at, std::span<Page*> pages) {
+    if (!mm_.walks.try_lock_shared()) return 0;
+    std::size_t count = 0;
+    for (std::size_t more = 1; more != 0 && count < pages.size(); count += more)
+      more = take_in_table(at + kPageSize * count, pages.subspan(count));
+    mm_.walks.unlock_shared();
+    return count;
+  }
+
  private:
+  // Up to the end of the table that maps `at`.
+  std::size_t take_in_table(VirtAddr at, std::span<Page*> pages) {
+    if (mm_.layout.task_size <= at) return 0;
+    EntrySlot slot = mm_.tables.find_slot(at);
+    if (slot.level != PageLevel::kPte) return 0;
+    const unsigned entries = mm_.tables.format().at(PageLevel::kPte).entries();
+    const TableGuard guard(mm_.parts.map.at(slot.page));
+    std::size_t count = 0;
+    for (; count < pages.size() && slot.index < entries; ++count, ++slot.index) {
+      Page* const page = take_shown(mm_.tables.load(slot));
+      if (page == nullptr) break;
+      pages[count] = page;
+    }
+    return count;
+  }
+  // Null: there is more to do for this one.
+  Page* take_shown(Entry entry) {
+    if (!entry.present()) return nullptr;
+    const PagingFormat& format = mm_.tables.format();
+    const Prot prot = format.prot_of(entry);
+    const Prot needed = Prot::kUser | (has(Foll::kWrite) ? Prot::kWrite : Prot::kNone);
+    const Pfn frame = format.frame_of(PageLevel::kPte, entry);
+    if (any(prot & Prot::kNoAccess) || (prot & needed) != needed || frame == mm_.parts.zero_page)
+      return nullptr;
+    Page& page = *mm_.parts.map.page_of(frame);
+    const bool own = !is_anonymous(page) || has_flag(page, PageFlag::kAnonExclusive);
+    if ((has(kPin) && !own) || is_refused(page)) return nullptr;
+    use(page, prot);
+    if (!has_flag(page, PageFlag::kReferenced)) set_flag(page, PageFlag::kReferenced);
+    return &page;
+  }
+
   Result<Page*> take_one(VirtAddr at) {
     if (mm_.layout.task_size <= at) return Errno::kFault;
     {
@@ -94,15 +137,17 @@ class Taker {
     if (has(Foll::kWrite) && !any(format.prot_of(entry) & Prot::kWrite) && !(forced && own))
       return forced ? Next::kForceWrite : Next::kFault;
     if (has(kPin) && is_anonymous(page) && !own) return Next::kUnshare;
-    if (references_to(page) > kMostReferences) return Next::kRefused;
-    if (has(Foll::kLongterm) && is_movable(page)) return Next::kRefused;
+    if (is_refused(page)) return Next::kRefused;
     use(page, format.prot_of(entry));
+    mm_.parts.lru.mark_accessed(page);
     taken = &page;
     return Next::kDone;
   }
 
-  [[nodiscard]] bool is_movable(const Page& page) const {
-    return mm_.parts.nodes.zone_of(page.word_racy()).type == ZoneType::kMovable;
+  [[nodiscard]] bool is_refused(const Page& page) const {
+    if (references_to(page) > kMostReferences) return true;
+    return has(Foll::kLongterm) &&
+           mm_.parts.nodes.zone_of(page.word_racy()).type == ZoneType::kMovable;
   }
 
   void use(Page& page, Prot prot) {
@@ -113,7 +158,6 @@ class Taker {
       get_page(page);
     }
     if (has(Foll::kWrite) && !any(prot & Prot::kDirty)) mm_.parts.cache.set_dirty(page);
-    mm_.parts.lru.mark_accessed(page);
   }
 
   Faults& faults_;
@@ -125,18 +169,47 @@ constexpr Foll kKnown = Foll::kWrite | Foll::kForce | Foll::kLongterm;
 
 bool are_known(Foll flags) { return (raw(flags) & ~raw(kKnown)) == 0; }
 
+bool may_get(Foll flags) { return are_known(flags) && !any(flags & Foll::kLongterm); }
+
+Result<PageCount> take(Taker taker, const UserPages& wanted) {
+  return taker.take(wanted.start.align_down(kPageSize), wanted.pages);
+}
+
+Result<PageCount> take_fast(Taker taker, const UserPages& wanted) {
+  const VirtAddr at = wanted.start.align_down(kPageSize);
+  const PageCount present{taker.take_present(at, wanted.pages)};
+  if (present.raw() == wanted.pages.size()) return present;
+  const auto rest = taker.take(at + size_of(present), wanted.pages.subspan(present.raw()));
+  if (!rest.has_value()) return present ? Result<PageCount>(present) : rest;
+  return present + *rest;
+}
+
+// Before a pin: a fork from now on looks for pages that may be pinned.
+Foll begin_pins(Mm& mm, Foll flags) {
+  mm.has_pinned.store(true, std::memory_order_relaxed);
+  return flags | kPin;
+}
+
 }  // namespace
 
 Result<PageCount> get_user_pages(Faults& faults, Mm& mm, const UserPages& wanted) {
-  if (!are_known(wanted.flags) || any(wanted.flags & Foll::kLongterm)) return Errno::kInvalid;
-  return Taker(faults, mm, wanted.flags).take(wanted.start.align_down(kPageSize), wanted.pages);
+  if (!may_get(wanted.flags)) return Errno::kInvalid;
+  return take(Taker(faults, mm, wanted.flags), wanted);
 }
 
 Result<PageCount> pin_user_pages(Faults& faults, Mm& mm, const UserPages& wanted) {
   if (!are_known(wanted.flags)) return Errno::kInvalid;
-  mm.has_pinned.store(true, std::memory_order_relaxed);
-  const Foll flags = wanted.flags | kPin;
-  return Taker(faults, mm, flags).take(wanted.start.align_down(kPageSize), wanted.pages);
+  return take(Taker(faults, mm, begin_pins(mm, wanted.flags)), wanted);
+}
+
+Result<PageCount> get_user_pages_fast(Faults& faults, Mm& mm, const UserPages& wanted) {
+  if (!may_get(wanted.flags)) return Errno::kInvalid;
+  return take_fast(Taker(faults, mm, wanted.flags), wanted);
+}
+
+Result<PageCount> pin_user_pages_fast(Faults& faults, Mm& mm, const UserPages& wanted) {
+  if (!are_known(wanted.flags)) return Errno::kInvalid;
+  return take_fast(Taker(faults, mm, begin_pins(mm, wanted.flags)), wanted);
 }
 
 void unpin_user_pages(const MmParts& parts, std::span<Page* const> pages, Written written) {

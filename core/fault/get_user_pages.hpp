@@ -8,6 +8,10 @@
 //
 // Faults as the program's own would be: the pages are there, and count as used.
 //
+//   _fast            of the caller's own process. Pages whose entries allow it already are had
+//                    without mmap_lock or a VMA's lock, but for the lock of their table; they are
+//                    marked referenced. The rest as above
+//
 // Units      Whole pages, one after another from the page that `start` lies in.
 // Ownership  Pages that were had are the caller's, until Lru::put() of each, or unpin_user_pages().
 // Locking    Called with no lock held; takes mmap_lock shared, exclusively to grow a stack.
@@ -50,6 +54,8 @@ struct UserPages {
 
 Result<PageCount> get_user_pages(Faults& faults, Mm& mm, const UserPages& wanted);
 Result<PageCount> pin_user_pages(Faults& faults, Mm& mm, const UserPages& wanted);
+Result<PageCount> get_user_pages_fast(Faults& faults, Mm& mm, const UserPages& wanted);
+Result<PageCount> pin_user_pages_fast(Faults& faults, Mm& mm, const UserPages& wanted);
 
 // Ends a pin of each; `written`: the caller has changed their bytes
 // (unpin_user_pages_dirty_lock).

@@ -10,7 +10,9 @@
 namespace quire::testing {
 namespace {
 
-class UserPagesTest : public ::testing::Test {
+enum class Way : bool { kPlain, kFast };
+
+class UserPagesTest : public ::testing::TestWithParam<Way> {
  protected:
   using Pages = std::vector<Page*>;
   enum class Kind : bool { kGet, kPin };
@@ -19,9 +21,10 @@ class UserPagesTest : public ::testing::Test {
     Pages pages(count);
     const UserPages wanted{at, flags, pages};
     test.floor->processes().run(process);
-    const auto got = kind == Kind::kPin
-                         ? pin_user_pages(test.floor->faults(), *process.mm, wanted)
-                         : get_user_pages(test.floor->faults(), *process.mm, wanted);
+    const bool fast = GetParam() == Way::kFast;
+    const auto call = kind == Kind::kPin ? (fast ? pin_user_pages_fast : pin_user_pages)
+                                         : (fast ? get_user_pages_fast : get_user_pages);
+    const auto got = call(test.floor->faults(), *process.mm, wanted);
     if (!got.has_value()) return got.error();
     pages.resize(got->raw());
     return pages;
@@ -50,7 +53,7 @@ class UserPagesTest : public ::testing::Test {
   Process& process = test.create("pinned");
 };
 
-TEST_F(UserPagesTest, APinnedPageIsTheOneThatTheProcessReadsAndWrites) {
+TEST_P(UserPagesTest, APinnedPageIsTheOneThatTheProcessReadsAndWrites) {
   const VirtAddr at = test.map(process, 2);
   Page& page = pin(at, Foll::kWrite);
   EXPECT_EQ(&page, &page_at(process, at));
@@ -66,7 +69,7 @@ TEST_F(UserPagesTest, APinnedPageIsTheOneThatTheProcessReadsAndWrites) {
   EXPECT_EQ(counted(NodeItem::kNrFollPinReleased), 1);
 }
 
-TEST_F(UserPagesTest, AForkCopiesAPinnedPageAndSharesTheOthers) {
+TEST_P(UserPagesTest, AForkCopiesAPinnedPageAndSharesTheOthers) {
   const VirtAddr at = test.map(process, 3);
   for (unsigned i = 0; i < 3; ++i) test.write(process, at + size_of(PageCount{i}), "before");
   Page& page = pin(at + kPageSize, Foll::kWrite);
@@ -86,7 +89,7 @@ TEST_F(UserPagesTest, AForkCopiesAPinnedPageAndSharesTheOthers) {
   EXPECT_TRUE(audited(test.machine));
 }
 
-TEST_F(UserPagesTest, APageThatIsSharedSinceAForkIsTheProcesssOwnBeforeItIsPinnedToBeRead) {
+TEST_P(UserPagesTest, APageThatIsSharedSinceAForkIsTheProcesssOwnBeforeItIsPinnedToBeRead) {
   const VirtAddr at = test.map(process, 1);
   test.write(process, at, "shared");
   Process& child = test.fork(process);
@@ -103,7 +106,7 @@ TEST_F(UserPagesTest, APageThatIsSharedSinceAForkIsTheProcesssOwnBeforeItIsPinne
   unpin(page);
 }
 
-TEST_F(UserPagesTest, TheLastOfAFamilyKeepsItsPageWhenItIsPinnedToBeRead) {
+TEST_P(UserPagesTest, TheLastOfAFamilyKeepsItsPageWhenItIsPinnedToBeRead) {
   const VirtAddr at = test.map(process, 1);
   test.write(process, at, "alone");
   test.exit(test.fork(process));
@@ -117,7 +120,7 @@ TEST_F(UserPagesTest, TheLastOfAFamilyKeepsItsPageWhenItIsPinnedToBeRead) {
   unpin(page);
 }
 
-TEST_F(UserPagesTest, HowManyWereHadIsToldAndOnlyNoneIsAnError) {
+TEST_P(UserPagesTest, HowManyWereHadIsToldAndOnlyNoneIsAnError) {
   const VirtAddr at = test.map(process, 3);
   Result<Pages> got = take(Kind::kPin, at + kPageSize, 5, Foll::kWrite);
   ASSERT_TRUE(got.has_value());
@@ -133,7 +136,7 @@ TEST_F(UserPagesTest, HowManyWereHadIsToldAndOnlyNoneIsAnError) {
   EXPECT_EQ(take(Kind::kPin, VirtAddr{~std::uint64_t{0}}, 1, Foll::kNone).error(), Errno::kFault);
 }
 
-TEST_F(UserPagesTest, WhatAProgramMayNotDoIsDoneByForceInAPrivateCopyOnly) {
+TEST_P(UserPagesTest, WhatAProgramMayNotDoIsDoneByForceInAPrivateCopyOnly) {
   const VirtAddr at = test.map(process, 1);
   test.write(process, at, "code");
   const Caller caller = test.floor->caller(process);
@@ -158,14 +161,14 @@ TEST_F(UserPagesTest, WhatAProgramMayNotDoIsDoneByForceInAPrivateCopyOnly) {
   EXPECT_EQ(test.try_touch(process, none, Access::kUserRead), FaultEnd::kNotAllowed);
 }
 
-TEST_F(UserPagesTest, AStackGrowsForWhoTakesItsPages) {
+TEST_P(UserPagesTest, AStackGrowsForWhoTakesItsPages) {
   const VirtAddr deep = process.mm->vmas.last()->end() - kib(200);
   Page& page = pin(deep, Foll::kWrite);
   EXPECT_EQ(process.mm->vmas.last()->start(), deep);
   unpin(page);
 }
 
-TEST_F(UserPagesTest, APinOutlivesTheMappingAndTheProcess) {
+TEST_P(UserPagesTest, APinOutlivesTheMappingAndTheProcess) {
   test.exit(test.create("warm up"));
   const std::uint64_t before = test.used_pages();
   Process& other = test.create("gone");
@@ -181,6 +184,11 @@ TEST_F(UserPagesTest, APinOutlivesTheMappingAndTheProcess) {
   EXPECT_EQ(test.used_pages(), before);
   EXPECT_TRUE(audited(test.machine));
 }
+
+INSTANTIATE_TEST_SUITE_P(Ways, UserPagesTest, ::testing::Values(Way::kPlain, Way::kFast),
+                         [](const auto& way) {
+                           return way.param == Way::kFast ? "Fast" : "Plain";
+                         });
 
 }  // namespace
 }  // namespace quire::testing
