@@ -12,6 +12,8 @@ class SpaceModel {
 
   // What mappings of a file show from now on: all of it is in memory.
   void use(const SpaceActor::Shared& file) { parent_.use(file); }
+  // Others use the address space as well, elsewhere.
+  void share() { parent_.share(); }
 
   SpaceStep step() {
     const SpaceStep step = steps_.next();

@@ -1,5 +1,5 @@
-// The model of address spaces (tests/mm/space_model.hpp) on real threads, each with a process of
-// its own, forks and all.
+// The model of address spaces (tests/mm/space_model.hpp) on real threads: each with a process of
+// its own, forks and all; and two in one address space, each in a range of its own.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -22,7 +22,7 @@ class SpaceThreads : public testing::Test, public ProcessCalls {
  protected:
   void SetUp() override {
     MachineSpec spec = small_machine();
-    spec.profile.frame_content = true;
+    spec.profile.frame_content = spec.profile.vma_locks = true;
     ASSERT_TRUE(machine_.boot(spec).has_value());
     const OnCpu on_cpu(machine_.cpus().front());
     const auto made = machine_.processes();
@@ -69,6 +69,27 @@ TEST_F(SpaceThreads, EachInAProcessOfItsOwnSeesItsOwnMemory) {
   });
   const OnCpu on_cpu(machine_.cpus().front());
   EXPECT_EQ(floor->processes().count(), 0u);
+  EXPECT_TRUE(audited(machine_));
+}
+
+TEST_F(SpaceThreads, TwoInOneAddressSpaceSeeWhatTheyDoInTheirOwnRanges) {
+  std::optional<OnCpu> on_cpu(machine_.cpus().front());
+  Process& process = create("two threads");
+  process.mm->limits.ipc_lock = true;
+  on_cpu.reset();
+  on_threads(2, [&](unsigned number) {
+    Process task(machine_.kmalloc());  // with counts of its own, and the same memory
+    task.task = process.task;
+    task.mm = process.mm;
+    // Side by side in one table of entries.
+    const std::uint64_t first = 0x100000000 + number * 64;
+    SpaceModel model(*this, task, SpaceSteps(number + 1, SpaceSteps::Family::kNone, first));
+    model.share();
+    run(model);
+  });
+  on_cpu.emplace(machine_.cpus().front());
+  EXPECT_TRUE(audited(machine_));
+  exit(process);
   EXPECT_TRUE(audited(machine_));
 }
 
