@@ -147,8 +147,12 @@ def instructions(bench):
 
 def tlb(bench):
     counts = bench.count("tlb")
+
+    def loop(case):  # without what is done once before it
+        return counts[case + "_twice"] - counts[case]
+
     for case in ("hit", "hit_large", "hit_second"):
-        bench.add("tlb." + case, "instructions", (counts[case] - counts["empty_hit"]) / PAIRS)
+        bench.add("tlb." + case, "instructions", (loop(case) - loop("empty_hit")) / PAIRS)
 
 
 def vma(bench):
