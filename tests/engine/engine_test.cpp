@@ -119,7 +119,7 @@ TEST(Engine, AnAccessThatIsNotAllowedEndsTheProcess) {
 TEST(Engine, WhoHasMostMemoryIsKilledWhenThereIsNoMore) {
   EngineMachine test;
   ASSERT_TRUE(test.engine.start("small", make_synthetic({.name = "small", .memory = mib(8),
-                                                         .accesses = 40'000'000})).has_value());
+                                                         .accesses = 4'000'000})).has_value());
   ASSERT_TRUE(
       test.engine.start("large", make_synthetic({.name = "large", .memory = mib(56)})).has_value());
   EXPECT_EQ(test.engine.run(), RunEnd::kFinished);
