@@ -281,9 +281,9 @@ TEST_F(Recording, WithoutRoomEndsTheProgramAndSaysSo) {
 }
 
 TEST_F(Recording, IntoAFolderThatIsNotThereIsRefused) {
-  const Outcome refused = quire("record -o /nonexistent/t.qtr -- true");
+  const Outcome refused = quire("record -o /proc/absent/t.qtr -- true");
   EXPECT_EQ(refused.status, 1);
-  EXPECT_THAT(refused.err, StartsWith("quire: cannot write /nonexistent/t.qtr: No such file"));
+  EXPECT_THAT(refused.err, StartsWith("quire: cannot write /proc/absent/t.qtr: No such file"));
 }
 
 // Ctrl-C reaches the program and the tool alike.

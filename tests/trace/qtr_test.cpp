@@ -191,7 +191,7 @@ TEST(QtrErrors, AFullDiskIsToldWhenTheTraceIsFinished) {
 }
 
 TEST(QtrErrors, AWriterThatCannotMakeItsFileSaysSo) {
-  TraceWriter writer("/nonexistent/t.qtr", {});
+  TraceWriter writer("/proc/absent/t.qtr", {});
   EXPECT_TRUE(writer.failed());
   EXPECT_FALSE(writer.finish());
 }
