@@ -25,8 +25,8 @@ class Browser:
              "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
              "--disable-background-networking", "--no-first-run", "--remote-debugging-pipe",
              f"--user-data-dir={self.profile}"],
-            pass_fds=(requests, answers), env={**os.environ, "HOME": self.profile}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+            pass_fds=(requests, answers), env={**os.environ, "HOME": self.profile},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(requests)
         os.close(answers)
         self.number, self.received, self.events = 0, b"", []
