@@ -66,7 +66,7 @@ RunEnd Engine::run() {
   now_ns_ = max_of(now_ns_, parts_.host.now_ns());
   for (const auto& live : processes_) refresh(*live);
   const OnCpu on_cpu(parts_.machine.cpus().front());
-  if (observer_ != nullptr) observer_->sample(now_ns_);
+  for (const Observed& each : observers_) each.observer.sample(now_ns_);
   return stopped_.value_or(RunEnd::kFinished);
 }
 
@@ -100,8 +100,8 @@ void Engine::stop(RunEnd why) {
 
 void Engine::tick(std::uint64_t now_ns) {
   now_ns_ = max_of(now_ns_, now_ns);
-  if (observer_ != nullptr && now_ns_ >= next_sample_ns_)
-    next_sample_ns_ = observer_->sample(now_ns_);
+  for (Observed& each : observers_)
+    if (now_ns_ >= each.next_ns) each.next_ns = each.observer.sample(now_ns_);
   if (options_.until_ns.has_value() && now_ns >= *options_.until_ns) stop(RunEnd::kUntil);
   if (options_.interrupted != nullptr && options_.interrupted->load(std::memory_order_relaxed))
     stop(RunEnd::kInterrupted);

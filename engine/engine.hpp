@@ -74,7 +74,8 @@ class Engine final : private AllocHelpers {
   // A process that begins with the run. Errors: kNoMemory.
   Result<void> start(const std::string& name, std::unique_ptr<Program> program,
                      std::optional<CpuId> cpu = {});
-  void observe(RunObserver& observer) { observer_ = &observer; }
+  // Each is called at its own times, and once more when the run is over.
+  void observe(RunObserver& observer) { observers_.push_back({observer}); }
   RunEnd run();
 
   // Every process there has been, in the order of their beginnings.
@@ -90,6 +91,10 @@ class Engine final : private AllocHelpers {
 
  private:
   friend class ProgramThread;
+  struct Observed {
+    RunObserver& observer;
+    std::uint64_t next_ns = 0;
+  };
 
   void switched(CpuContext& cpu);
   CpuContext& least_busy_cpu();
@@ -115,8 +120,7 @@ class Engine final : private AllocHelpers {
   std::vector<std::unique_ptr<ProgramThread>> threads_;
   std::unordered_map<const Task*, Process*> by_task_;
   std::vector<unsigned> threads_on_;  // by CPU
-  RunObserver* observer_ = nullptr;
-  std::uint64_t next_sample_ns_ = 0;
+  std::vector<Observed> observers_;
   FaultCounts faults_{};
   std::uint64_t fault_count_ = 0;
   std::uint64_t now_ns_ = 0;

@@ -83,6 +83,20 @@ std::uint64_t flags_of(const ProcSources& from, Pfn frame) {
   return 0;
 }
 
+// How many frames from this one on are of a run of free blocks of the largest order.
+std::uint64_t free_from(const ProcSources& from, Pfn frame) {
+  const Page* const page = from.map.page_of(frame);
+  if (page == nullptr) return 0;
+  const PageIndex index = from.map.index_of(*page);
+  const Page* const head = head_of(from.map, index);
+  if (head == nullptr) return 0;
+  const PageWord word = head->word_racy();
+  if (!word.is(PageKind::kBuddy) || word.order().raw() != Order::kMax) return 0;
+  const std::uint64_t end =
+      raw(from.map.index_of(*head)) + head->run_blocks * kMaxOrderPages.raw();
+  return end - raw(index);
+}
+
 std::uint64_t mappings_of(const ProcSources& from, Pfn frame) {
   const Page* const page = from.map.page_of(frame);
   if (page == nullptr) return 0;
@@ -124,8 +138,13 @@ std::size_t read_kpagecount(const ProcSources& from, Pfn first, std::span<std::u
   return fill(from, first, words, mappings_of);
 }
 
+// What is free in large blocks is filled at once: from a page in it to its head is a long way.
 std::size_t read_kpageflags(const ProcSources& from, Pfn first, std::span<std::uint64_t> words) {
-  return fill(from, first, words, flags_of);
+  std::uint64_t free = 0;
+  return fill(from, first, words, [&free](const ProcSources& sources, Pfn frame) {
+    if (free == 0) free = free_from(sources, frame);
+    return free == 0 ? flags_of(sources, frame) : (--free, kBuddy);
+  });
 }
 
 std::size_t read_pagemap(Process& process, std::uint64_t first, std::span<std::uint64_t> words) {

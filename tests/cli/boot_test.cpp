@@ -1,5 +1,10 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <sstream>
 
 #include "tests/cli/command.hpp"
 
@@ -186,6 +191,13 @@ class RunCommand : public ::testing::Test {
     return path;
   }
   std::filesystem::path out(const char* name) const { return scratch_.path() / name; }
+  static std::uint64_t word_at(const std::filesystem::path& path, std::uint64_t number) {
+    std::ifstream file(path, std::ios::binary);
+    std::uint64_t word = 0;
+    file.seekg(static_cast<std::streamoff>(number * sizeof word));
+    EXPECT_TRUE(file.read(reinterpret_cast<char*>(&word), sizeof word)) << path;
+    return word;
+  }
 
  private:
   Scratch scratch_;
@@ -229,6 +241,102 @@ TEST_F(RunCommand, SaysWhatIsWrongWithWhatItIsGiven) {
   EXPECT_THAT(error(good, " --until soon"), HasSubstr("--until soon: expected a time"));
   EXPECT_THAT(error(good, " missing.qtr"), HasSubstr("missing.qtr"));
   EXPECT_THAT(error(good, " --json /nowhere/at/all"), HasSubstr("cannot be written"));
+}
+
+TEST_F(RunCommand, ShowsAPageAsItIsWhenTheRunStopsAndWhatItWas) {
+  const std::string rest = example("numa2") + " " +
+                           workload("[[workload]]\npattern = \"sequential\"\nmemory = \"1M\"\n");
+  const Outcome run = quire("run -q " + rest + " --until fault=100 --proc " + out("tree").string());
+  ASSERT_EQ(run.status, 0) << run.err;
+  std::uint64_t start = 0;
+  std::istringstream maps(text_of(out("tree") / "proc/1/maps"));
+  for (std::string line; std::getline(maps, line);)
+    if (line.starts_with("7fff") && start == 0) start = std::stoull(line, nullptr, 16);
+  // The last that was touched, so that it has been seen free.
+  const std::uint64_t entry = word_at(out("tree") / "proc/1/pagemap", (start >> 12) + 99);
+  ASSERT_EQ(entry >> 63, 1u);
+  const std::uint64_t frame = entry & ((std::uint64_t{1} << 55) - 1);
+  EXPECT_EQ(word_at(out("tree") / "proc/kpagecount", frame), 1u);
+  EXPECT_EQ(word_at(out("tree") / "proc/kpageflags", frame) >> 11 & 3, 3u);  // mmap, anon
+  const Outcome page = quire("page " + std::to_string(frame) + " " + rest + " --until fault=100");
+  EXPECT_EQ(page.status, 0) << page.err;
+  for (const char* words : {"holds:  anonymous memory\n", "mapped: once\n  process 1 (sequential)",
+                            "nothing: free; list: free, Movable; buddy\n"})
+    EXPECT_THAT(page.out, HasSubstr(words));
+  EXPECT_EQ(quire("page " + std::to_string(frame) + " " + rest + " --until fault=100").out,
+            page.out);
+  const Outcome beyond = quire("page 0x10000000 " + rest);
+  EXPECT_EQ(beyond.status, 1);
+  EXPECT_THAT(beyond.err, HasSubstr("there is no page 0x10000000: the machine's last is 0x"));
+}
+
+TEST_F(RunCommand, TellsWhatLinuxWouldWhenTheMachineIsTooSmall) {
+  const std::filesystem::path machine = out("small.toml");
+  std::ofstream(machine) << "name = \"small\"\nram = \"128M\"\n";
+  const Outcome run = quire(
+      "run " + machine.string() + " " +
+      workload("[[workload]]\npattern = \"sequential\"\nmemory = \"512M\"\n") +
+      " --set vm.overcommit_memory=1 --json " + out("a").string());
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("out of memory"));
+  EXPECT_THAT(text_of(out("a")), HasSubstr("Out of memory: Killed process 1 (sequential)"));
+}
+
+TEST_F(RunCommand, SaysWhatIsWrongWithATrace) {
+  const std::string trace = text_of(QUIRE_SOURCE_DIR "/examples/traces/sqlite.qtr");
+  const auto error = [&](std::size_t place) {
+    std::string altered = trace;
+    altered[place] ^= 4;
+    std::ofstream(out("t.qtr"), std::ios::binary) << altered;
+    const Outcome run = quire("run -q " + example("numa2") + " " + out("t.qtr").string());
+    EXPECT_EQ(run.status, 1);
+    return run.err;
+  };
+  EXPECT_THAT(error(8), HasSubstr("t.qtr: at byte 8: is of version 5"));
+  EXPECT_THAT(error(trace.size() / 2), HasSubstr("t.qtr: at byte "));
+}
+
+TEST_F(RunCommand, SaysThatADiskIsFull) {
+  const Outcome run = quire("run -q " + example("numa2") + " " +
+                            workload("[[workload]]\npattern = \"random\"\nmemory = \"1M\"\n") +
+                            " --json /dev/full");
+  EXPECT_EQ(run.status, 1);
+  EXPECT_THAT(run.err, HasSubstr("/dev/full: cannot be written"));
+}
+
+// On a terminal of its own: Ctrl-C ends the run, and there is a report so far.
+TEST_F(RunCommand, DrawsHowFarItIsAndEndsWellWhenInterrupted) {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  ASSERT_EQ(::grantpt(terminal) | ::unlockpt(terminal), 0);
+  const int kept = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
+  const std::string file = workload(
+      "[[workload]]\npattern = \"random\"\nmemory = \"1M\"\naccesses = 1000000000000\n");
+  const std::string machine = example("numa2"), json = out("a"), program = tool();
+  const int ended = ::open(out("out").c_str(), O_CREAT | O_WRONLY, 0600);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(kept, 2);
+    ::dup2(ended, 1);
+    ::execl(program.c_str(), "quire", "run", machine.c_str(), file.c_str(), "--json", json.c_str(),
+            nullptr);
+    ::_exit(9);
+  }
+  // What it draws first shows that it runs.
+  std::string drawn;
+  char piece[256];
+  while (drawn.find("faults") == std::string::npos) {
+    const ssize_t got = ::read(terminal, piece, sizeof piece);
+    ASSERT_GT(got, 0);
+    drawn.append(piece, static_cast<std::size_t>(got));
+  }
+  ::kill(child, SIGINT);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 130);
+  EXPECT_THAT(text_of(out("a")), HasSubstr("\"end\":\"interrupted\""));
+  EXPECT_THAT(text_of(out("out")), HasSubstr("interrupted"));
+  for (const int descriptor : {terminal, kept, ended}) ::close(descriptor);
 }
 
 }  // namespace

@@ -45,6 +45,12 @@ Result<std::string> BootedMachine::read(std::string_view path) {
   return std::move(sink.text);
 }
 
+Result<std::size_t> BootedMachine::read_words(std::string_view path, std::uint64_t first,
+                                              std::span<std::uint64_t> words) {
+  const OnCpu on_cpu(machine_.cpus().front());
+  return machine_.proc().read_words(path, first, words);
+}
+
 Result<void> BootedMachine::write(std::string_view name, std::string_view text) {
   const OnCpu on_cpu(machine_.cpus().front());
   const ProcTree tree = machine_.proc();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ class BootedMachine {
 
   // The whole text of a file: "proc/zoneinfo".
   Result<std::string> read(std::string_view path);
+  // Of a file of 64-bit words, as ProcTree::read_words().
+  Result<std::size_t> read_words(std::string_view path, std::uint64_t first,
+                                 std::span<std::uint64_t> words);
   // Writes as `echo TEXT > PATH` does, until all of the text is taken. `name` is a path that
   // begins with a slash, or what sysctl(8) calls a tunable: "vm.swappiness".
   Result<void> write(std::string_view name, std::string_view text);

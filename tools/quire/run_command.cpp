@@ -14,10 +14,12 @@
 #include "engine/sampler.hpp"
 #include "tools/quire/beside_tool.hpp"
 #include "tools/quire/fail.hpp"
+#include "tools/quire/progress.hpp"
 #include "tools/quire/settings.hpp"
 #include "tools/quire/tree_writer.hpp"
 #include "tools/report/database.hpp"
 #include "tools/report/page.hpp"
+#include "tools/run/page_watch.hpp"
 #include "tools/run/record_json.hpp"
 #include "tools/run/summary.hpp"
 #include "tools/run/trace_program.hpp"
@@ -108,10 +110,7 @@ class Run {
   RunEnd go() {
     const std::size_t before = booted_->log().size();
     Sampler sampler(*engine_, booted_->machine());
-    engine_->observe(sampler);
-    std::signal(SIGINT, interrupt);
-    const RunEnd end = engine_->run();
-    std::signal(SIGINT, SIG_DFL);
+    const RunEnd end = go(sampler);
     record_ = sampler.finish();
     record_.machine = file_.name;
     record_.seed = options_.seed;
@@ -119,6 +118,20 @@ class Run {
     record_.end = describe(end);
     record_.messages.assign(booted_->log().begin() + static_cast<std::ptrdiff_t>(before),
                             booted_->log().end());
+    return end;
+  }
+
+  // Runs until it ends, and prints what is known of the page then.
+  RunEnd show(Pfn frame) {
+    Machine& machine = booted_->machine();
+    if (machine.map().end() <= frame)
+      fail(fmt::format("there is no page {:#x}: the machine's last is {:#x}", frame.raw(),
+                       machine.map().end().raw() - 1));
+    run::PageWatch watch(*engine_, machine, frame);
+    const RunEnd end = go(watch);
+    const OnCpu on_cpu(machine.cpus().front());
+    std::cout << watch.text() << std::flush;
+    if (!std::cout) fail("what was printed could not be written");
     return end;
   }
 
@@ -146,6 +159,16 @@ class Run {
     std::string path;
     std::optional<SyntheticSpec> synthetic;
   };
+
+  RunEnd go(RunObserver& observer) {
+    engine_->observe(observer);
+    Progress progress(*engine_, traces_);
+    if (!options_.quiet && Progress::wanted()) engine_->observe(progress);
+    std::signal(SIGINT, interrupt);
+    const RunEnd end = engine_->run();
+    std::signal(SIGINT, SIG_DFL);
+    return end;
+  }
 
   void add_workload(const std::string& path) {
     if (!path.ends_with(".toml")) return workloads_.push_back({path, std::nullopt});
@@ -185,7 +208,8 @@ class Run {
     if (!workload.synthetic.has_value()) {
       auto trace = trace::open_trace(workload.path);
       if (!trace) fail(trace.error().text());
-      return begin(workload.path, run::make_trace_program(std::move(*trace)), {});
+      traces_.push_back(std::make_shared<unsigned>(0));
+      return begin(workload.path, run::make_trace_program(std::move(*trace), traces_.back()), {});
     }
     SyntheticSpec spec = *workload.synthetic;
     if (spec.cpu.has_value() && index_of(*spec.cpu) >= booted_->machine().cpus().size())
@@ -227,6 +251,7 @@ class Run {
   std::vector<Workload> workloads_;
   machine_file::MachineFile file_;
   std::unique_ptr<oracle::BootedMachine> booted_;
+  std::vector<std::shared_ptr<unsigned>> traces_;  // how much of each is read
   std::unique_ptr<Engine> engine_;
   RunRecord record_;
 };
@@ -239,12 +264,15 @@ void run_run(const RunOptions& options) {
   if (end == RunEnd::kInterrupted) throw CLI::RuntimeError(kInterruptedStatus);
 }
 
-}  // namespace
+void run_page(std::uint64_t frame, const RunOptions& options) {
+  Run run(options);
+  const RunEnd end = run.show(Pfn{frame});
+  if (const std::string complaint = run.complaint(); !complaint.empty()) fail(complaint);
+  if (end == RunEnd::kInterrupted) throw CLI::RuntimeError(kInterruptedStatus);
+}
 
-void add_run_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
-      "run", "Run traces and workloads on a machine; print how its memory fared");
-  const auto options = std::make_shared<RunOptions>();
+// What says what is run, and how far.
+void add_options(CLI::App* command, const std::shared_ptr<RunOptions>& options) {
   command->add_option("machine", options->machine, "the machine file (TOML)")->required();
   command->add_option("workloads", options->workloads, "traces, and workload files (TOML)")
       ->required();
@@ -252,13 +280,6 @@ void add_run_command(CLI::App& app) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   command->add_option("--set", options->settings, kSettingHelp)->allow_extra_args(false);
-  command->add_option("--proc", options->tree,
-                      "write the machine's /proc and /sys, as they are in the end, below this "
-                      "directory");
-  command->add_option("--json", options->json, "write what happened to this file");
-  command->add_option("--report", options->report,
-                      "write it as a page with plots, for a browser");
-  command->add_option("--sqlite", options->database, "write it as an SQLite database");
   command->add_option("--seed", options->seed, "of what is decided by chance")
       ->capture_default_str();
   command->add_option("--until", options->until,
@@ -266,7 +287,33 @@ void add_run_command(CLI::App& app) {
   command->add_flag("--verify", options->verify,
                     "keep the content of memory and check each read (slow)");
   command->add_flag("-q,--quiet", options->quiet, "print nothing but errors");
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "run", "Run traces and workloads on a machine; print how its memory fared");
+  const auto options = std::make_shared<RunOptions>();
+  add_options(command, options);
+  command->add_option("--proc", options->tree,
+                      "write the machine's /proc and /sys, as they are in the end, below this "
+                      "directory");
+  command->add_option("--json", options->json, "write what happened to this file");
+  command->add_option("--report", options->report,
+                      "write it as a page with plots, for a browser");
+  command->add_option("--sqlite", options->database, "write it as an SQLite database");
   command->callback([options] { run_run(*options); });
+
+  CLI::App* page = app.add_subcommand(
+      "page", "Run the same, and show one page of the machine's memory as it is then");
+  const auto of_page = std::make_shared<RunOptions>();
+  const auto frame = std::make_shared<std::uint64_t>(0);
+  page->add_option("pfn", *frame, "the page's frame number, such as 0x1234")
+      ->required()
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 40));
+  add_options(page, of_page);
+  page->callback([of_page, frame] { run_page(*frame, *of_page); });
 }
 
 }  // namespace quire::tools

@@ -1,5 +1,6 @@
 // `quire run MACHINE.toml WORKLOAD...`: boots a machine, runs workloads and traces on it, and says
-// how it went.
+// how it went. `quire page PFN MACHINE.toml WORKLOAD... --until WHEN` does the same and shows one
+// page.
 //
 // Errors  Said on stderr in one line; the program's exit status is then 1.
 #pragma once
@@ -10,7 +11,7 @@ class App;
 
 namespace quire::tools {
 
-// Adds the command to `app`, which outlives the parse.
+// Adds the commands to `app`, which outlives the parse.
 void add_run_command(CLI::App& app);
 
 }  // namespace quire::tools

@@ -17,7 +17,9 @@
 
 namespace quire::run {
 
-// The trace's first thread, whose actions start the others.
-std::unique_ptr<Program> make_trace_program(std::unique_ptr<trace::TraceReader> reader);
+// The trace's first thread, whose actions start the others. How much of the trace is read, of
+// TraceReader::kProgressWhole, is kept in `progress`, if that is not null.
+std::unique_ptr<Program> make_trace_program(std::unique_ptr<trace::TraceReader> reader,
+                                            std::shared_ptr<unsigned> progress = nullptr);
 
 }  // namespace quire::run

@@ -23,8 +23,9 @@ class TraceThread final : public Program {
 
 }  // namespace
 
-std::unique_ptr<Program> make_trace_program(std::unique_ptr<trace::TraceReader> reader) {
-  const auto source = std::make_shared<TraceSource>(std::move(reader));
+std::unique_ptr<Program> make_trace_program(std::unique_ptr<trace::TraceReader> reader,
+                                            std::shared_ptr<unsigned> progress) {
+  const auto source = std::make_shared<TraceSource>(std::move(reader), std::move(progress));
   return source->make_program(trace::ThreadId{0}, trace::ProcessId{0});
 }
 
@@ -69,6 +70,7 @@ Action TraceSource::wait(Thread& thread) {
 
 // Accesses up to the next call, or so many.
 void TraceSource::read_stretch() {
+  if (progress_ != nullptr) *progress_ = reader_->progress();
   for (std::size_t events = 0; events < kStretch; ++events) {
     const auto read = reader_->next();
     if (!read.has_value()) {

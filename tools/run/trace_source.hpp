@@ -18,7 +18,8 @@ namespace quire::run {
 
 class TraceSource : public std::enable_shared_from_this<TraceSource> {
  public:
-  explicit TraceSource(std::unique_ptr<trace::TraceReader> reader) : reader_(std::move(reader)) {}
+  TraceSource(std::unique_ptr<trace::TraceReader> reader, std::shared_ptr<unsigned> progress)
+      : reader_(std::move(reader)), progress_(std::move(progress)) {}
 
   std::unique_ptr<Program> make_program(trace::ThreadId thread, trace::ProcessId process);
   Action next(trace::ThreadId thread, const Reply& last);
@@ -52,6 +53,7 @@ class TraceSource : public std::enable_shared_from_this<TraceSource> {
   static constexpr std::size_t kStretch = 65'536;  // events
 
   std::unique_ptr<trace::TraceReader> reader_;
+  std::shared_ptr<unsigned> progress_;  // null: nobody wants to know
   std::map<trace::ThreadId, Thread> threads_;
   std::size_t busy_ = 0;
   std::optional<trace::Event> call_;  // that ends the present stretch
