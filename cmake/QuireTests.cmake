@@ -104,7 +104,7 @@ foreach(folder IN LISTS test_folders)
   endif()
   # To optimise a test takes longer than to run it; but for some models.
   set(optimised 0)
-  if(folder MATCHES "^(lru|percpu_area)$")
+  if(folder MATCHES "^(lru|percpu_area|slab)$")
     set(optimised 1)
   endif()
   quire_test_program(${target} ${sources})

@@ -86,6 +86,7 @@ TEST(BootProc, WritesTheWholeTreeAsFiles) {
   EXPECT_EQ(text_of(tree / "proc/sys/vm/swappiness"), "60\n");
   EXPECT_TRUE(exists(tree / "sys/devices/system/memory/block_size_bytes"));
   EXPECT_EQ(text_of(tree / "proc/sys/vm/drop_caches"), "");
+  EXPECT_FALSE(exists(tree / "proc/kpageflags")) << "is as long as memory";
 }
 
 TEST(BootProc, SaysWhichDirectoryCannotBeWritten) {

@@ -143,6 +143,8 @@ class Run {
     if (!options_.database.empty()) write_database();
     if (options_.tree.empty()) return;
     if (const auto written = write_tree(*booted_, options_.tree); !written) fail(written.error());
+    if (const auto written = write_page_files(*booted_, options_.tree); !written)
+      fail(written.error());
   }
 
   // What the run itself found wrong, which is not what happens to programs; empty: nothing.

@@ -103,9 +103,17 @@ std::expected<void, std::string> write_tree(oracle::BootedMachine& machine,
       text = std::move(*read);
     }
     if (auto written = write_file(directory / file.path, text); !written) return written;
+  }
+  return {};
+}
+
+std::expected<void, std::string> write_page_files(oracle::BootedMachine& machine,
+                                                  const std::filesystem::path& directory) {
+  for (const auto& file : machine.files()) {
     if (!file.path.ends_with("/maps")) continue;
+    const std::string maps = machine.read(file.path).value_or("");
     const std::string pagemap = file.path.substr(0, file.path.size() - 4) + "pagemap";
-    if (auto written = write_words(machine, directory, pagemap, mapped_pages(text)); !written)
+    if (auto written = write_words(machine, directory, pagemap, mapped_pages(maps)); !written)
       return written;
   }
   for (const char* path : {"proc/kpagecount", "proc/kpageflags"})

@@ -15,4 +15,9 @@ namespace quire::tools {
 std::expected<void, std::string> write_tree(oracle::BootedMachine& machine,
                                             const std::filesystem::path& directory);
 
+// Beside them, the files of a word a page: kpagecount, kpageflags, each process's pagemap. What is
+// zero is a hole; kpageflags, where free pages are told too, takes 2 MiB for each GiB of RAM.
+std::expected<void, std::string> write_page_files(oracle::BootedMachine& machine,
+                                                  const std::filesystem::path& directory);
+
 }  // namespace quire::tools
