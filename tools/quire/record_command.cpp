@@ -13,7 +13,7 @@
 namespace quire::tools {
 namespace {
 
-constexpr std::uint64_t kMostWindow = 1 << 20;
+constexpr std::uint64_t kMostWindow = 32768;  // and the usual one
 
 void run_record(record::RecordOptions options) {
   options.plugin = beside_tool("libquire_record.so");

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -32,34 +32,28 @@ constexpr std::uint64_t kLongestAccess = 16;
   if (last >> kPageBits != address >> kPageBits) Thread::touch(last >> kPageBits, kind, 1);
 }
 
-// What accesses are, by what qemu-user says of them: a few dozen values, each asked about once and
-// kept at its place.
-class AccessKinds {
- public:
-  static Touch of(qemu_plugin_meminfo_t info) {
-    const std::uint64_t known = known_[(info ^ info >> 13) % kPlaces].load(kRelaxed);
-    if (known >> 1 == std::uint64_t{info} + 1) [[likely]] return static_cast<Touch>(known & 1);
-    return ask(info);
-  }
+// The bit of what qemu-user says of an access that tells a write: of each bit alone it was asked.
+unsigned store_bit = 0;
 
- private:
-  static constexpr std::size_t kPlaces = 64;
-  static constexpr auto kRelaxed = std::memory_order_relaxed;
+bool learn_store_bit() {
+  unsigned stores = 0;
+  for (unsigned bit = 0; bit < 32; ++bit)
+    if (qemu_plugin_mem_is_store(qemu_plugin_meminfo_t{1} << bit)) {
+      store_bit = bit;
+      ++stores;
+    }
+  return stores == 1 && !qemu_plugin_mem_is_store(0);
+}
+
+Touch kind_of(qemu_plugin_meminfo_t info) {
   static_assert(static_cast<unsigned>(Touch::kRead) == 0 &&
                 static_cast<unsigned>(Touch::kWrite) == 1);
-
-  [[gnu::noinline]] static Touch ask(qemu_plugin_meminfo_t info) {
-    const bool store = qemu_plugin_mem_is_store(info);
-    known_[(info ^ info >> 13) % kPlaces].store((std::uint64_t{info} + 1) << 1 | store, kRelaxed);
-    return store ? Touch::kWrite : Touch::kRead;
-  }
-  static std::atomic<std::uint64_t> known_[kPlaces];
-};
-constinit std::atomic<std::uint64_t> AccessKinds::known_[kPlaces]{};
+  return static_cast<Touch>(info >> store_bit & 1);
+}
 
 // Callbacks for reads alone, or writes alone, are called for others as well by qemu-user 7.2.
 void accessed(unsigned, qemu_plugin_meminfo_t info, std::uint64_t address, void*) {
-  const Touch kind = AccessKinds::of(info);
+  const Touch kind = kind_of(info);
   if ((address & kPageMask) > kPageMask + 1 - kLongestAccess) [[unlikely]]
     return accessed_at_end(info, address, kind);
   return Thread::touch(address >> kPageBits, kind, 1);
@@ -80,7 +74,7 @@ void* pointer_of(Fetch fetch) {
 void fetched(unsigned, void* data) {
   const auto fetch = reinterpret_cast<std::uint64_t>(data);
   Thread::touch(fetch >> kCountBits, Touch::kFetch,
-                static_cast<std::int64_t>(fetch & ((1 << kCountBits) - 1)));
+                fetch & ((1 << kCountBits) - 1));
 }
 
 std::uint64_t page_of_end(const qemu_plugin_insn* instruction) {
@@ -124,7 +118,8 @@ bool take_argument(const char* argument) {
   if (is("folder")) recording.folder = strdup(value + 1);
   if (is("process"))
     recording.process = static_cast<std::uint32_t>(std::strtoul(value + 1, nullptr, 10));
-  if (is("window")) Thread::limit = std::strtol(value + 1, nullptr, 10);
+  if (is("window"))
+    Thread::limit = std::min<std::uint64_t>(std::strtoul(value + 1, nullptr, 10), kLongestWindow);
   return true;
 }
 
@@ -154,7 +149,9 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
   using namespace quire::record;
   for (int i = 0; i < argc; ++i)
     if (!take_argument(argv[i])) return -1;
-  if (info->system_emulation || recording.folder == nullptr || !map_control()) return -1;
+  if (info->system_emulation || recording.folder == nullptr || !map_control() ||
+      !learn_store_bit())
+    return -1;
   remember_recorder(argc, argv);
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   qemu_plugin_register_vcpu_syscall_cb(

@@ -11,12 +11,12 @@ namespace quire::record {
 
 constinit Thread Thread::none_{};
 constinit thread_local Thread* Thread::current_ = &Thread::none_;
-std::int64_t Thread::limit = kUsualWindow;
+std::uint64_t Thread::limit = kUsualWindow;
 
 namespace {
 
 // How often memory has changed.
-std::atomic<std::uint32_t> epoch{0};
+std::atomic<std::uint32_t> epoch{1};
 
 Thread* threads = nullptr;  // under the lock
 std::atomic_flag threads_locked = ATOMIC_FLAG_INIT;
@@ -80,10 +80,10 @@ void Thread::end_current() {
 }
 
 void Thread::memory_changes(const Thread& by) {
-  epoch.fetch_add(1, std::memory_order_release);
+  epoch.fetch_add(1);
   const ThreadsLock lock;
   for (Thread* thread = threads; thread != nullptr; thread = thread->next_)
-    if (thread != &by) thread->make_stale();
+    if (thread != &by) thread->limit_.store(0);
 }
 
 void Thread::end_all_windows() {
@@ -91,25 +91,14 @@ void Thread::end_all_windows() {
   for (Thread* thread = threads; thread != nullptr; thread = thread->next_) thread->end_window();
 }
 
-// Only slots in use, which their thread alone fills: one that it fills now, it fills after it has
-// seen the epoch.
-void Thread::make_stale() {
-  for (Slot& slot : slots_) {
-    const std::atomic_ref key(slot.key);
-    std::uint64_t was = key.load(std::memory_order_relaxed);
-    if (was != 0) key.compare_exchange_strong(was, was | kStale, std::memory_order_relaxed);
-  }
-}
-
 void Thread::end_window() {
   if (used_ == 0) return;
   std::uint64_t* to = stream.reserve(RecordKind::kWindow, used_);
   for (unsigned i = 0; i < used_; ++i) {
-    Slot& slot = slots_[order_[i]];
-    const std::uint64_t key = (slot.key & ~kStale) - 1;
-    const auto times = static_cast<std::uint64_t>(limit - slot.left);
-    *to++ = (key / 3) << 2 | key % 3 | std::min(times, kMostTimes) << kEntryKeyBits;
-    slot = {};
+    std::uint64_t& slot = slots_[order_[i]];
+    const std::uint64_t key = (slot >> kCountBits) - 1;
+    *to++ = (key / 3) << 2 | key % 3 | (slot & kCountMask) << kEntryKeyBits;
+    slot = 0;
   }
   stream.commit(sequence_);
   used_ = 0;
@@ -117,20 +106,30 @@ void Thread::end_window() {
 
 void Thread::missed(Touches touches) {
   Thread& self = current();
-  Slot& slot = self.slots_[place_of(touches.key)];
-  if (slot.key == touches.key) return self.end_window();  // touched often enough
-  const std::uint32_t now = epoch.load(std::memory_order_acquire);
-  if (slot.key != 0 || now != self.epoch_) self.end_window();
-  self.epoch_ = now;
+  std::uint64_t& slot = self.slots_[place_of(touches.key)];
+  if (epoch.load() != self.epoch_) {
+    self.end_window();
+    // Who changes memory takes the limit after the epoch: not one that is set behind its back.
+    do {
+      self.epoch_ = epoch.load();
+      self.limit_.store(limit);
+    } while (epoch.load() != self.epoch_);
+  }
+  if (slot >> kCountBits == touches.key) {
+    slot += touches.times;
+    if ((slot & kCountMask) >= limit) self.end_window();
+    return;
+  }
+  if (slot != 0) self.end_window();
   self.insert(touches);
 }
 
 void Thread::insert(Touches touches) {
   if (used_ == 0) sequence_ = StreamWriter::take_sequence();
   const unsigned place = place_of(touches.key);
-  slots_[place] = {touches.key, limit - touches.times};
+  slots_[place] = touches.key << kCountBits | touches.times;
   order_[used_++] = static_cast<std::uint16_t>(place);
-  if (slots_[place].left <= 0) end_window();
+  if (touches.times >= limit) end_window();
 }
 
 void Thread::touch_bytes(GuestBytes bytes, Touch kind) {

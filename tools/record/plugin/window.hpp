@@ -2,9 +2,9 @@
 //
 // A page is found by a hash of one step; a second page of the same place ends the window, as does
 // a page touched `limit` times and every call. When memory changes, all threads' windows are made
-// stale, so that the next touch of each page is seen as the first.
+// stale: no touch is within the limit, so that the next one begins a window.
 //
-// Locking  A window is its thread's alone, but for stale marks, which others set in its keys.
+// Locking  A window is its thread's alone, but for the limit, which others take away.
 //          The list of threads has a lock, which a child of fork starts anew.
 // Cost     A touch that is found: a dozen instructions. This is what recording costs.
 #pragma once
@@ -18,7 +18,8 @@
 namespace quire::record {
 
 // An instruction is a fetch, so that this is some 10 us of a program at its own speed.
-inline constexpr std::int64_t kUsualWindow = 32768;
+inline constexpr std::uint64_t kUsualWindow = 32768;
+inline constexpr std::uint64_t kLongestWindow = 32768;
 
 enum class Touch : std::uint8_t { kRead, kWrite, kFetch };
 
@@ -49,35 +50,35 @@ class Thread {
   // The calling thread ends.
   static void end_current();
 
-  static void touch(std::uint64_t page, Touch touch, std::int64_t times) {
+  // `times` is less than 2^12.
+  static void touch(std::uint64_t page, Touch touch, std::uint64_t times) {
     const std::uint64_t key = key_of(page, touch);
-    Slot& slot = current_->slots_[place_of(key)];
-    if (slot.key == key) [[likely]] {
-      slot.left -= times;
-      if (slot.left > 0) [[likely]] return;
-    }
-    return missed({key, times});
+    Thread& self = *current_;
+    std::uint64_t& slot = self.slots_[place_of(key)];
+    // Of another page the difference is more than any limit.
+    const std::uint64_t touched = slot - (key << kCountBits) + times;
+    if (touched >= self.limit_.load(std::memory_order_relaxed)) [[unlikely]]
+      return missed({key, times});
+    slot += times;
   }
   void touch_bytes(GuestBytes bytes, Touch touch);
   void end_window();
 
   StreamWriter stream;
   Call call;
-  static std::int64_t limit;
+  static std::uint64_t limit;  // at most kLongestWindow
 
  private:
-  struct Slot {
-    std::uint64_t key;  // 0: empty
-    std::int64_t left;  // touches until the window ends
-  };
-  // Direct-mapped; what a sort of some megabytes touches has its place here, and 64 KiB of slots
-  // stay in a CPU's second cache.
+  // A slot is a key, 0 if empty, above how often it was touched. Direct-mapped; what a sort of some
+  // megabytes touches has its place here, and 32 KiB of slots stay in a CPU's first cache.
   static constexpr unsigned kSlots = 4096;
+  static constexpr unsigned kCountBits = 16;
+  static constexpr std::uint64_t kCountMask = (1 << kCountBits) - 1;
+  static_assert(kLongestWindow + (1 << 12) <= kCountMask);
   struct Touches {
     std::uint64_t key;
-    std::int64_t times;
+    std::uint64_t times;
   };
-  static constexpr std::uint64_t kStale = std::uint64_t{1} << 63;
 
   static std::uint64_t key_of(std::uint64_t page, Touch touch) {
     return 3 * page + static_cast<std::uint64_t>(touch) + 1;
@@ -85,9 +86,9 @@ class Thread {
   static unsigned place_of(std::uint64_t key) { return (key ^ key >> 12) % kSlots; }
   [[gnu::noinline]] static void missed(Touches touches);
   void insert(Touches touches);
-  void make_stale();
 
-  std::array<Slot, kSlots> slots_{};
+  std::atomic<std::uint64_t> limit_ = 0;  // 0: none yet, or memory has changed
+  std::array<std::uint64_t, kSlots> slots_{};
   std::array<std::uint16_t, kSlots> order_{};
   unsigned used_ = 0;
   std::uint64_t sequence_ = 0;  // of the window
