@@ -39,7 +39,8 @@ class Faults {
 
   // `access` is one of the user's three.
   FaultEnd handle(Mm& mm, VirtAddr address, Access access);
-  // The same with mmap_lock held and the VMA known to be the right one (handle_mm_fault).
+  // The same with mmap_lock or the VMA's own lock held, and the VMA known to be the right one
+  // (handle_mm_fault).
   FaultEnd handle_in(Vma& vma, VirtAddr address, Access access);
   // With mmap_lock held exclusively: `vma`, the first that ends after `address`, contains it or
   // grows so that it does. Errors: kNoMemory.

@@ -14,8 +14,8 @@ FaultEnd end_of(Errno error) {
   return error == Errno::kNoMemory ? FaultEnd::kNoMemory : FaultEnd::kBeyondFile;
 }
 
-// Who has something read waits without the mmap_lock and comes again: a second fault, and a major
-// one for the task, whether or not it was this page that had to be read.
+// On Linux who has something read waits without the mmap_lock and comes again: a second fault, and
+// a major one for the task, whether or not it was this page that had to be read.
 FaultEnd count_read(const PageCache::Faulted& faulted) {
   std::byte* const counts = Arch::current()->percpu;
   if (faulted.major) count_event(counts, VmEvent::kPgmajfault, 1);

@@ -31,9 +31,9 @@ Result<void> map_copy(Vma& child, VirtAddr at, const Page& page) {
   {
     const TableGuard guard(mm.parts.map.at(slot.page));
     add_new_anonymous(*copy, child, at);
+    mm.parts.lru.add(*copy);  // before its entry, by which a truncation may take it away
     mm.tables.store(slot, entry);
   }
-  mm.parts.lru.add(*copy);
   return {};
 }
 

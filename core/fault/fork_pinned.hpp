@@ -1,7 +1,7 @@
 // A page that may be pinned stays its process's own when that forks: the child gets a copy at once,
 // so that whoever has the pin and the process go on to see the same bytes.
 //
-// Locking  The parent's mmap_lock exclusively, which keeps new pins away.
+// Locking  The parent's mmap_lock and its `walks` exclusively, which keep new pins away.
 // Errors   kNoMemory.
 // Source   Documentation/core-api/pin_user_pages.rst.
 #pragma once

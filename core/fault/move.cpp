@@ -27,7 +27,7 @@ bool has_table_alone(const Vma& vma, VirtRange moved, VirtAddr at) {
 }
 
 // Moves the whole table of the entry for `from`, where both places are at the same offset in a
-// table, nothing else lies in it, and nobody finds its entries but by the Mm's mmap_lock, which is
+// table, nothing else lies in it, and nobody finds its entries but by the Mm's locks, which are
 // held, or by the family of the AnonVma: whoever walks from a file could be in it. Not for a range
 // of one table, where its absence would hide from munmap that the tables above may be empty.
 Result<bool> move_table(const Move& move, VirtAddr from, VirtAddr to) {
@@ -62,7 +62,7 @@ Result<void> move_entries(const Move& move, VirtRange from, VirtAddr to) {
   QUIRE_TRY_ASSIGN(whole, move_table(move, from.start, to));
   if (whole) return {};
   QUIRE_TRY_ASSIGN(slot, mm.tables.make_slot(to, PageLevel::kPte));
-  // mmap_lock keeps faults away from both, so that the second table needs no lock of its own.
+  // The locks of the Mm and of both VMAs keep faults away: the second table needs none of its own.
   for_each_run(mm, from, [&](const auto& run) { move_run(mm, run, slot); });
   return {};
 }

@@ -1,8 +1,10 @@
 // What is done to the entries of a whole range: taking its pages away, giving a child the same
 // pages, moving them to other addresses, changing what is allowed.
 //
-// Locking  The Mm's mmap_lock is held: exclusively, but for zap() of a range that no VMA is changed
-//          for, which may also come with the lock of the file that the VMA shows (FileVmas).
+// Locking  The Mm's mmap_lock is held: exclusively and the VMAs as by start_write(), but for what
+//          changes no VMA: zap(), which may also come with the lock of the file that the VMA shows
+//          (FileVmas), and free_lazily() and those beside it. copy_pages() comes with the parent's
+//          `walks` exclusively; move_pages() takes it.
 //          Tables' locks are taken here.
 // Errors   kNoMemory: no frame for a table. copy_pages() and move_pages() have done a part then;
 //          what they did is undone by zapping it.

@@ -45,7 +45,7 @@ class BlockFile {
   virtual void read(PageCache& cache, const PageRun& run) = 0;
   // The pages are under write-back. Bytes behind run.size are not the file's.
   virtual void write(PageCache& cache, const PageRun& run) = 0;
-  // What lies behind is gone; what is added are zeros.
+  // What lies behind is gone; what is added are zeros. A cut calls it twice (decision 54).
   virtual Result<void> resize(Bytes size) = 0;
 
  protected:

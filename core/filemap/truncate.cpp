@@ -22,7 +22,8 @@ Result<void> PageCache::truncate(Mapping& mapping, Bytes size) {
   take_out(mapping, {pages_to_hold(size).raw(), kToTheEnd, Copies::kTakeToo});
   zero_tail(mapping, size);
   if (mapping.file_ == nullptr) return {};
-  // A page that was on its way may have made the file longer again.
+  // A page that was on its way may have made the file longer again. An error here is told, of a
+  // file that is cut in memory.
   return mapping.file_->resize(size);
 }
 

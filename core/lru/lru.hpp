@@ -66,7 +66,8 @@ class Lru final : public PageRelease {
   // Errors: kNoMemory.
   Result<void> init(Arena& arena);
 
-  // `page` is on no list: to the front of its list, of kUnevictable if it has kMlocked.
+  // `page` is on no list: to the front of its list, of kUnevictable if it has kMlocked. Before
+  // others can find it and drop its last reference.
   void add(Page& page);
 
   // Drops a reference, or several. With the last one the page leaves its list, is made clean

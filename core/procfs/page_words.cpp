@@ -31,27 +31,53 @@ constexpr FlagBit kFlagBits[] = {
 
 bool has_state(const Page& page) { return page.word_racy().kind() != PageKind::kInterior; }
 
-// The first page of the block that `index` lies in; null: of none.
-const Page* head_of(const MemoryMap& map, PageIndex index) {
-  for (unsigned order = 0; order <= Order::kMax; ++order) {
-    const PageIndex at{raw(index) & ~((1u << order) - 1)};
-    const Page& page = map.at(at);
-    if (has_state(page) && page.word_racy().order().raw() >= order) return &page;
+// Finds the block that a page lies in. Pages asked for one after another cost little even where a
+// run of free blocks, or what is reserved, goes on for long without anything written.
+class Heads {
+ public:
+  explicit Heads(const MemoryMap& map) : map_(map) {}
+
+  // The first page of the block; null: of none.
+  const Page* of(PageIndex index) {
+    for (unsigned order = 0; order <= Order::kMax; ++order) {
+      const PageIndex at{raw(index) & ~((1u << order) - 1)};
+      const Page& page = map_.at(at);
+      if (has_state(page) && page.word_racy().order().raw() >= order) return &page;
+    }
+    return run_over(raw(index) / kBlock);
   }
-  // In the middle of a run of free blocks, or reserved.
-  constexpr std::uint32_t kBlock = static_cast<std::uint32_t>(kMaxOrderPages.raw());
-  const std::uint32_t block = raw(index) / kBlock;
-  for (std::uint32_t before = 1; before <= block; ++before) {
-    const PageIndex at{(block - before) * kBlock};
-    if (!map.contains(at)) return nullptr;
-    const Page& page = map.at(at);
+
+ private:
+  static constexpr std::uint32_t kBlock = static_cast<std::uint32_t>(kMaxOrderPages.raw());
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+  // The run of free blocks that goes over `block`, by the last block before it with anything in it.
+  const Page* run_over(std::uint32_t block) {
+    if (block != block_) {
+      const std::uint32_t known = block_ != kNone && block_ < block ? block_ : 0;
+      std::uint32_t at = block;
+      while (at-- > known && is_empty(at)) {}
+      if (at + 1 > known)
+        last_ = at;
+      else if (known == 0)
+        last_ = kNone;
+      block_ = block;
+    }
+    if (last_ == kNone || !map_.contains(PageIndex{last_ * kBlock})) return nullptr;
+    const Page& page = map_.at(PageIndex{last_ * kBlock});
     const PageWord word = page.word_racy();
-    if (word == PageWord{}) continue;
     const bool run = word.is(PageKind::kBuddy) && word.order().raw() == Order::kMax;
-    return run && before < page.run_blocks ? &page : nullptr;
+    return run && block - last_ < page.run_blocks ? &page : nullptr;
   }
-  return nullptr;
-}
+  [[nodiscard]] bool is_empty(std::uint32_t block) const {
+    const PageIndex at{block * kBlock};
+    return map_.contains(at) && map_.at(at).word_racy() == PageWord{};
+  }
+
+  const MemoryMap& map_;
+  std::uint32_t block_ = kNone;  // asked about last
+  std::uint32_t last_ = kNone;   // the block that decided
+};
 
 std::uint64_t flags_in_use(const Page& page) {
   std::uint64_t flags = 0;
@@ -62,12 +88,12 @@ std::uint64_t flags_in_use(const Page& page) {
   return flags;
 }
 
-std::uint64_t flags_of(const ProcSources& from, Pfn frame) {
+std::uint64_t flags_of(const ProcSources& from, Pfn frame, Heads& heads) {
   const Page* const page = from.map.page_of(frame);
   if (page == nullptr) return kNoPage;
   if (from.processes != nullptr && frame == from.processes->zero_page())
     return kZeroPage | kReserved;
-  const Page* const head = head_of(from.map, from.map.index_of(*page));
+  const Page* const head = heads.of(from.map.index_of(*page));
   if (head == nullptr) return kReserved;
   const PageWord word = head->word_racy();
   const std::uint64_t part = word.order().raw() == 0 ? 0 : head == page ? kHead : kTail;
@@ -81,20 +107,6 @@ std::uint64_t flags_of(const ProcSources& from, Pfn frame) {
     case PageKind::kInterior: break;
   }
   return 0;
-}
-
-// How many frames from this one on are of a run of free blocks of the largest order.
-std::uint64_t free_from(const ProcSources& from, Pfn frame) {
-  const Page* const page = from.map.page_of(frame);
-  if (page == nullptr) return 0;
-  const PageIndex index = from.map.index_of(*page);
-  const Page* const head = head_of(from.map, index);
-  if (head == nullptr) return 0;
-  const PageWord word = head->word_racy();
-  if (!word.is(PageKind::kBuddy) || word.order().raw() != Order::kMax) return 0;
-  const std::uint64_t end =
-      raw(from.map.index_of(*head)) + head->run_blocks * kMaxOrderPages.raw();
-  return end - raw(index);
 }
 
 std::uint64_t mappings_of(const ProcSources& from, Pfn frame) {
@@ -138,12 +150,10 @@ std::size_t read_kpagecount(const ProcSources& from, Pfn first, std::span<std::u
   return fill(from, first, words, mappings_of);
 }
 
-// What is free in large blocks is filled at once: from a page in it to its head is a long way.
 std::size_t read_kpageflags(const ProcSources& from, Pfn first, std::span<std::uint64_t> words) {
-  std::uint64_t free = 0;
-  return fill(from, first, words, [&free](const ProcSources& sources, Pfn frame) {
-    if (free == 0) free = free_from(sources, frame);
-    return free == 0 ? flags_of(sources, frame) : (--free, kBuddy);
+  Heads heads(from.map);
+  return fill(from, first, words, [&heads](const ProcSources& sources, Pfn frame) {
+    return flags_of(sources, frame, heads);
   });
 }
 

@@ -52,7 +52,8 @@ class AnonVmas {
   AnonVmas(KmemCache& anon_vmas, KmemCache& chains) : anon_vmas_(anon_vmas), chains_(chains) {}
 
   // Makes sure that `vma`, whose pages are to be made, has an AnonVma: a neighbour's, if the two
-  // could be merged, else a new one. mmap_lock is held at least shared.
+  // could be merged, else a new one. mmap_lock is held at least shared,
+  // or where it has one already, the VMA's own lock.
   Result<void> prepare(Vma& vma) {
     if (__atomic_load_n(&vma.anon_vma, __ATOMIC_ACQUIRE) != nullptr) [[likely]] return {};
     return prepare_first(vma);

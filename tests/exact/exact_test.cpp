@@ -202,7 +202,7 @@ trace::File own_file(trace::TraceReader& reader) {
 TEST_P(Exact, FaultsAndPagesAreLinuxs) {
   const std::string base = std::string(QUIRE_TESTS_DIR) + "/exact/recorded/" + GetParam();
   const auto open = [&] { return *trace::open_trace(base + ".qtr"); };
-  EngineMachine test({}, Shape::one_zone({.size_mib = 128}));
+  EngineMachine test({.verify = true}, Shape::one_zone({.size_mib = 128}));
   std::vector<Answer> here;
   auto trace = run::make_trace_program(std::make_unique<Asking>(open()));
   EXPECT_EQ(test.run(std::make_unique<Asked>(test, std::move(trace), own_file(*open()), here)),

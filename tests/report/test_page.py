@@ -1,6 +1,7 @@
 """The report in a headless Chromium: it opens from a disk, at two sizes, in light and dark; every
 plot is there and has something drawn in it; the console says nothing; no network is asked."""
 
+import itertools
 import json
 import shutil
 import sys
@@ -60,7 +61,7 @@ class Page(unittest.TestCase):
         self.browser.asked.clear()
 
     def test_has_every_plot_at_each_size_in_light_and_dark(self):
-        for (name, size), dark in zip(SIZES.items(), (False, True)):
+        for (name, size), dark in itertools.product(SIZES.items(), (False, True)):
             with self.subTest(size=name, dark=dark):
                 self.browser.open(self.report, size, dark)
                 self.assertEqual(missing_plots(self.browser, self.run_told), [])
