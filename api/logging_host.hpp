@@ -1,45 +1,21 @@
 // A simulated host whose log goes to a C callback as well.
-//
-// Ownership  Borrows the host; everything but the log is that host's.
 #pragma once
 
-#include <cstdlib>
-
-#include "host/host.hpp"
+#include "hosts/common/forwarding_host.hpp"
 #include "hosts/common/reports.hpp"
 
 namespace quire {
 
-class LoggingHost final : public Host {
+class LoggingHost final : public ForwardingHost {
  public:
-  LoggingHost(Host& wrapped, TextCallback log) : wrapped_(wrapped), log_(std::move(log)) {}
+  LoggingHost(Host& wrapped, TextCallback log) : ForwardingHost(wrapped), log_(std::move(log)) {}
 
-  Result<std::byte*> reserve_tables(Bytes size, NodeId node) override {
-    return wrapped_.reserve_tables(size, node);
-  }
-  Result<std::byte*> reserve_frames(PageCount frames) override {
-    return wrapped_.reserve_frames(frames);
-  }
-  Result<void> map_frames(std::byte* at, PfnRange frames, NodeId node) override {
-    return wrapped_.map_frames(at, frames, node);
-  }
   void log(std::string_view line) override {
-    wrapped_.log(line);
+    ForwardingHost::log(line);
     if (log_) log_(line);
-  }
-  [[noreturn]] void panic(std::string_view report) override {
-    wrapped_.panic(report);
-    std::abort();  // GCC does not see that a virtual function does not return
-  }
-  std::uint64_t now_ns() override { return wrapped_.now_ns(); }
-  void yield() override { wrapped_.yield(); }
-  void barrier_all() override { wrapped_.barrier_all(); }
-  bool name_code(const void* address, TextSink& name) override {
-    return wrapped_.name_code(address, name);
   }
 
  private:
-  Host& wrapped_;
   const TextCallback log_;
 };
 

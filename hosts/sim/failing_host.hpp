@@ -7,9 +7,7 @@
 // Errors     A refused call returns kNoMemory and never reaches the wrapped host.
 #pragma once
 
-#include <cstdlib>
-
-#include "host/host.hpp"
+#include "hosts/common/forwarding_host.hpp"
 #include "hosts/sim/random.hpp"
 
 namespace quire {
@@ -23,35 +21,23 @@ struct FailurePlan {
   bool frames = true;            // whether calls of reserve_frames and map_frames count
 };
 
-class FailingHost final : public Host {
+class FailingHost final : public ForwardingHost {
  public:
   FailingHost(Host& wrapped, FailurePlan plan)
-      : wrapped_(wrapped), plan_(plan), random_(plan.seed) {}
+      : ForwardingHost(wrapped), plan_(plan), random_(plan.seed) {}
 
   Result<std::byte*> reserve_tables(Bytes size, NodeId node) override {
     if (plan_.tables && refuses()) return Errno::kNoMemory;
-    return wrapped_.reserve_tables(size, node);
+    return ForwardingHost::reserve_tables(size, node);
   }
   Result<std::byte*> reserve_frames(PageCount frames) override {
     if (plan_.frames && refuses()) return Errno::kNoMemory;
-    return wrapped_.reserve_frames(frames);
+    return ForwardingHost::reserve_frames(frames);
   }
   Result<void> map_frames(std::byte* at, PfnRange frames, NodeId node) override {
     if (plan_.frames && refuses()) return Errno::kNoMemory;
-    return wrapped_.map_frames(at, frames, node);
+    return ForwardingHost::map_frames(at, frames, node);
   }
-  void log(std::string_view line) override { wrapped_.log(line); }
-  [[noreturn]] void panic(std::string_view report) override {
-    wrapped_.panic(report);
-    std::abort();  // GCC does not see that a virtual function does not return
-  }
-  std::uint64_t now_ns() override { return wrapped_.now_ns(); }
-  void yield() override { wrapped_.yield(); }
-  void barrier_all() override { wrapped_.barrier_all(); }
-  bool name_code(const void* address, TextSink& name) override {
-    return wrapped_.name_code(address, name);
-  }
-
   // Calls that counted, and how many of them were refused.
   [[nodiscard]] std::uint64_t calls() const { return calls_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
@@ -66,7 +52,6 @@ class FailingHost final : public Host {
     return by_number || by_chance;
   }
 
-  Host& wrapped_;
   const FailurePlan plan_;
   Random random_;
   std::uint64_t calls_ = 0;

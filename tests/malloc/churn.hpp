@@ -3,10 +3,12 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <random>
+#include <thread>
 #include <vector>
 
 namespace quire::preload {
@@ -103,6 +105,33 @@ void churn(unsigned seed, Steps steps, ExchangeOf<Memory>& exchange) {
     if (what < 60) exchange.end_some(4);
   }
   for (const StampedOf<Memory>& block : own) exchange.put(block);
+}
+
+struct Seeds {
+  unsigned first;
+  unsigned count;
+};
+
+// A thread for each seed.
+template <class Memory>
+void churn_side_by_side(Seeds seeds, Steps steps, ExchangeOf<Memory>& exchange) {
+  std::vector<std::jthread> threads;
+  for (unsigned i = 0; i < seeds.count; ++i)
+    threads.emplace_back([&, i] { churn(seeds.first + i, steps, exchange); });
+}
+
+// The same, with all threads alive at once.
+template <class Memory>
+void churn_all_alive(Seeds seeds, Steps steps, ExchangeOf<Memory>& exchange) {
+  std::atomic<unsigned> waiting = seeds.count;
+  std::vector<std::jthread> threads;
+  for (unsigned i = 0; i < seeds.count; ++i)
+    threads.emplace_back([&, i] {
+      churn(seeds.first + i, steps, exchange);
+      --waiting;
+      while (waiting != 0) std::this_thread::yield();
+      churn(seeds.first + i, steps, exchange);
+    });
 }
 
 }  // namespace quire::preload

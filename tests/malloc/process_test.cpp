@@ -25,41 +25,21 @@ using Stamped = StampedOf<OfTheProcess>;
 using Exchange = ExchangeOf<OfTheProcess>;
 
 TEST(MallocThreads, BlocksKeepTheirContentOnTheirWayBetweenThreads) {
-  const unsigned seed = 20250101;
-  SCOPED_TRACE(seed);
   Exchange exchange;
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < 4; ++i)
-      threads.emplace_back([&, i] { churn(seed + i, {20'000}, exchange); });
-  }
+  churn_side_by_side({.first = 20250101, .count = 4}, {20'000}, exchange);
   exchange.end_some(~std::size_t{0});
 }
 
 TEST(MallocThreads, ThreadsComeAndGo) {
   Exchange exchange;
-  for (unsigned round = 0; round < 100; ++round) {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < 4; ++i)
-      threads.emplace_back([&, seed = round * 4 + i] { churn(seed, {200}, exchange); });
-  }
+  for (unsigned round = 0; round < 100; ++round)
+    churn_side_by_side({.first = round * 4, .count = 4}, {200}, exchange);
   exchange.end_some(~std::size_t{0});
 }
 
 TEST(MallocThreads, ThreadsBeyondTheMachinesCpusShareOne) {
-  constexpr unsigned kThreads = 150;
   Exchange exchange;
-  std::atomic<unsigned> waiting = kThreads;
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < kThreads; ++i)
-      threads.emplace_back([&, i] {
-        churn(i, {100}, exchange);
-        --waiting;
-        while (waiting != 0) std::this_thread::yield();  // all are alive at once
-        churn(i, {100}, exchange);
-      });
-  }
+  churn_all_alive({.first = 0, .count = 150}, {100}, exchange);
   exchange.end_some(~std::size_t{0});
 }
 

@@ -37,38 +37,20 @@ class MallocHeap : public testing::Test {
 
 TEST_F(MallocHeap, BlocksKeepTheirContentOnTheirWayBetweenThreads) {
   Exchange exchange;
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < 4; ++i)
-      threads.emplace_back([&, i] { churn(20250101 + i, {10'000}, exchange); });
-  }
+  churn_side_by_side({.first = 20250101, .count = 4}, {10'000}, exchange);
   exchange.end_some(~std::size_t{0});
 }
 
 TEST_F(MallocHeap, ThreadsComeAndGoAndOthersTakeOverTheirCpus) {
   Exchange exchange;
-  for (unsigned round = 0; round < 20; ++round) {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < 6; ++i)
-      threads.emplace_back([&, seed = round * 6 + i] { churn(seed, {200}, exchange); });
-  }
+  for (unsigned round = 0; round < 20; ++round)
+    churn_side_by_side({.first = round * 6, .count = 6}, {200}, exchange);
   exchange.end_some(~std::size_t{0});
 }
 
 TEST_F(MallocHeap, ThreadsBeyondTheMachinesCpusShareOne) {
-  constexpr unsigned kThreads = Threads::kCpus + 20;
   Exchange exchange;
-  std::atomic<unsigned> waiting = kThreads;
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < kThreads; ++i)
-      threads.emplace_back([&, i] {
-        churn(i, {60}, exchange);
-        --waiting;
-        while (waiting != 0) std::this_thread::yield();  // all are alive at once
-        churn(i, {60}, exchange);
-      });
-  }
+  churn_all_alive({.first = 0, .count = Threads::kCpus + 20}, {60}, exchange);
   EXPECT_GE(threads.most_at_once(), Threads::kCpus - 1);
   exchange.end_some(~std::size_t{0});
 }
