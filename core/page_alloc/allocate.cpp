@@ -165,6 +165,7 @@ AllocFlags PageAllocator::first_flags(const AllocRequest& request) const {
 }
 
 Page* PageAllocator::allocate_with(AllocRequest& request) {
+  if (debug_.refuses(request.gfp)) [[unlikely]] return nullptr;
   Page* page = get_page_from_freelist(request, first_flags(request));
   if (page == nullptr) page = allocate_slow(request);
   debug_.trace().allocated(page, request);

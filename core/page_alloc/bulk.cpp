@@ -15,6 +15,7 @@ std::size_t PageAllocator::allocate_bulk(Gfp gfp, NodeId node, std::span<Page*> 
   std::size_t missing = 0;
   for (const Page* page : pages) missing += page == nullptr;
   if (missing == 0) return pages.size();
+  if (debug_.refuses(gfp)) [[unlikely]] return pages.size() - missing;
   AllocRequest request = prepare(gfp, Order{0}, node, kAllNodes);
   request.caller = __builtin_return_address(0);
   // A single page is the ordinary path's; so is what no near zone can give as a whole.

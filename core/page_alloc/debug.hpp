@@ -17,6 +17,7 @@
 #include "boot/boot.hpp"
 #include "host/host.hpp"
 #include "memmap/memmap.hpp"
+#include "page_alloc/failures.hpp"
 #include "page_alloc/page_owner.hpp"
 #include "page_alloc/request.hpp"
 #include "page_alloc/trace.hpp"
@@ -31,7 +32,7 @@ class PageDebug {
   Result<void> init(const KernelProfile& profile, ArchProfile arch, Arena& arena);
 
   // Whether after_alloc() must be called for every allocation, and before_free() for every free.
-  [[nodiscard]] bool hooked() const { return hooked_ || trace_.on(); }
+  [[nodiscard]] bool hooked() const { return hooked_ || trace_.on() || failures_ != nullptr; }
 
   // The block was just handed out. `pages` of it are clean or poisoned as they lay free.
   void after_alloc(Page& head, const AllocRequest& request);
@@ -43,6 +44,12 @@ class PageDebug {
   // "page allocation failure" and how memory stands, unless the caller wants none, too many were
   // printed just now, or DMA memory is asked for and there is none.
   void report_failure(const AllocRequest& request, const Nodes& nodes);
+
+  // PageAllocator::fail_by() is how it is called.
+  void set_failures(AllocFailures* failures) { failures_ = failures; }
+  [[nodiscard]] bool refuses(Gfp gfp) const {
+    return failures_ != nullptr && !any(gfp & Gfp::kNoFail) && failures_->refuses(gfp);
+  }
 
   [[nodiscard]] std::uint64_t bad_pages() const { return bad_pages_; }
   [[nodiscard]] PageTrace& trace() { return trace_; }
@@ -59,6 +66,7 @@ class PageDebug {
   MemoryMap& map_;
   PageTrace trace_;
   PageOwners owners_;
+  AllocFailures* failures_ = nullptr;
   ArchProfile arch_{};
   bool hooked_ = false;
   bool init_on_alloc_ = false;

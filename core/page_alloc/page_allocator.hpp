@@ -68,6 +68,12 @@ class PageAllocator {
     build_routes();
   }
 
+  // Asks `failures` about each request from now on; null: no longer. The same holds.
+  void fail_by(AllocFailures* failures) {
+    debug_.set_failures(failures);
+    build_routes();
+  }
+
   // Drops a reference; with the last one the block of 2^order pages is free.
   void free(Page& page, Order order);
 

@@ -13,6 +13,8 @@ void* KmemCache::alloc_slow(Gfp gfp, NodeId node) {
 }
 
 void* KmemCache::allocate(const Want& want) {
+  if (any(flags() & SlabFlags::kFailSlab) && parts_->pages.debug().refuses(want.gfp))
+    return nullptr;
   CpuSlab& slab = own();
   void* object = nullptr;
   if (sheaf_cache_ != nullptr && (want.node == kNoNode || want.node == SlabTag{slab.tag}.node()))

@@ -39,12 +39,12 @@ enum class SlabFlags : std::uint32_t {
   kTrace = 0x200000,             // each allocation and free is printed
   kNoLeakTrace = 0x800000,
   kNoMerge = 0x1000000,
-  kFailSlab = 0x2000000,
+  kFailSlab = 0x2000000,         // an allocation may be refused on purpose
   kAccount = 0x4000000,          // charged to the cgroup of the caller
   kNoUserFlags = 0x10000000,     // slub_debug= does not concern it
 
   // What callers must look at on each allocation and free.
-  kDebug = kConsistencyChecks | kRedZone | kPoison | kStoreUser | kTrace,
+  kDebug = kConsistencyChecks | kRedZone | kPoison | kStoreUser | kTrace | kFailSlab,
   // What takes room beside the object.
   kDebugMetadata = kRedZone | kPoison | kStoreUser,
 };

@@ -9,8 +9,8 @@ namespace {
 
 // kmalloc's are apart, so that what overruns them meets no other objects.
 constexpr SlabFlags kNeverMerge = SlabFlags::kDebug | SlabFlags::kTypesafeByRcu |
-                                  SlabFlags::kNoLeakTrace | SlabFlags::kFailSlab |
-                                  SlabFlags::kNoMerge | SlabFlags::kKmalloc;
+                                  SlabFlags::kNoLeakTrace | SlabFlags::kNoMerge |
+                                  SlabFlags::kKmalloc;
 constexpr SlabFlags kMergeSame = SlabFlags::kReclaimAccount | SlabFlags::kCacheDma |
                                  SlabFlags::kCacheDma32 | SlabFlags::kAccount;
 
