@@ -10,8 +10,7 @@
 #include <set>
 #include <thread>
 
-#include "tests/cli/command.hpp"
-#include "tests/record/shadow.hpp"
+#include "tests/record/recording.hpp"
 
 namespace quire::record {
 namespace {
@@ -20,25 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::StartsWith;
 using tools::Outcome;
-using tools::quire;
 using namespace trace;
-
-// What a shell prints when it runs `command`.
-std::string shell(const std::string& command) {
-  std::string out;
-  FILE* const pipe = popen(command.c_str(), "r");
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) out += static_cast<char>(c);
-  pclose(pipe);
-  return out;
-}
-
-template <typename T>
-std::vector<T> all(const std::vector<Event>& events) {
-  std::vector<T> found;
-  for (const Event& event : events)
-    if (const auto* what = std::get_if<T>(&event.what)) found.push_back(*what);
-  return found;
-}
 
 std::uint64_t bytes_read(const std::vector<Event>& events, const std::string& path) {
   const auto files = all<File>(events);
@@ -49,47 +30,6 @@ std::uint64_t bytes_read(const std::vector<Event>& events, const std::string& pa
       bytes += transfer.length;
   return bytes;
 }
-
-class Recording : public ::testing::Test {
- protected:
-  Recording() {
-    std::ofstream lines(scratch_.path() / "lines");
-    for (unsigned i = 0; i < 2000; ++i) lines << i * 7919 % 2003 << " of many\n";
-  }
-  [[nodiscard]] std::string file(const std::string& name) const { return scratch_.path() / name; }
-  [[nodiscard]] std::string trace() const { return file("t.qtr"); }
-  [[nodiscard]] Outcome record(const std::string& program) const {
-    return quire("record -o " + trace() + " " + program);
-  }
-  // No folder of streams is left behind.
-  [[nodiscard]] bool is_tidy() const {
-    return std::ranges::none_of(std::filesystem::directory_iterator(scratch_.path()),
-                                [](const auto& entry) { return entry.is_directory(); });
-  }
-
-  // Records `program`, which gives what it gives on its own; each page that is touched is mapped
-  // so that it may be.
-  std::vector<Event> recorded(const std::string& program) {
-    const Outcome outcome = record("-- " + program);
-    EXPECT_EQ(outcome.status, 0) << outcome.err;
-    EXPECT_EQ(outcome.out, shell(program));
-    EXPECT_TRUE(is_tidy());
-    const std::vector<Event> events = events_of(trace());
-    Shadow shadow;
-    std::size_t at = 0;
-    for (const Event& event : events) {
-      if (shadow.take(event) == 0) {
-        ++at;
-        continue;
-      }
-      ADD_FAILURE() << "event " << at << " touches what is not mapped, or not so";
-      break;
-    }
-    return events;
-  }
-
-  Scratch scratch_;
-};
 
 TEST_F(Recording, OfSortHasItsFilesItsBuffersAndAtMostTwoBytesAnAccess) {
   const std::vector<Event> events = recorded("sort " + file("lines"));
@@ -281,7 +221,7 @@ TEST_F(Recording, WithoutRoomEndsTheProgramAndSaysSo) {
 }
 
 TEST_F(Recording, IntoAFolderThatIsNotThereIsRefused) {
-  const Outcome refused = quire("record -o /proc/absent/t.qtr -- true");
+  const Outcome refused = tools::quire("record -o /proc/absent/t.qtr -- true");
   EXPECT_EQ(refused.status, 1);
   EXPECT_THAT(refused.err, StartsWith("quire: cannot write /proc/absent/t.qtr: No such file"));
 }

@@ -4,7 +4,8 @@
 //            have done theirs, by the thread whose it was, and only then does what follows begin.
 //            So each access finds what it found when it was recorded.
 // Addresses  As recorded: mappings are put where they came to lie.
-// Files      By path, with the size they had; descriptors are the trace's numbers of files.
+// Files      By path, with the size they had, but for those of one trace that share a path;
+//            descriptors are the trace's numbers of files.
 // Ownership  The programs of one trace share its reader; the last one closes it.
 // Errors     A damaged trace, or a call that succeeded when recorded and fails here, is a Fail with
 //            the reason. A thread that was killed no longer takes part, nor do its children.

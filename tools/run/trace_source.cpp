@@ -84,7 +84,7 @@ void TraceSource::read_stretch() {
     const trace::Event& event = **read;
     const auto thread = threads_.find(event.thread);
     if (const auto* file = std::get_if<trace::File>(&event.what)) {
-      files_[file->file] = *file;
+      add_file(*file);
       continue;
     }
     if (thread == threads_.end() || thread->second.over) continue;
@@ -99,6 +99,13 @@ void TraceSource::read_stretch() {
     call_ = event;
     return;
   }
+}
+
+// Of files that have the same path, as memfd_create's may, each is a file of its own.
+void TraceSource::add_file(trace::File file) {
+  const unsigned same = paths_[file.path]++;
+  if (same != 0) file.path += " #" + std::to_string(same + 1);
+  files_[file.file] = std::move(file);
 }
 
 // Accesses ----------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ class TraceSource : public std::enable_shared_from_this<TraceSource> {
   Action end_call(const Reply& last);
   void end_others(trace::ThreadId but, trace::ProcessId process);
   Action wait(Thread& thread);
+  void add_file(trace::File file);
   void need_file(trace::ProcessId process, std::uint32_t file);
   void plan(const trace::Event& event);
   void plan_segment(const trace::Segment& segment, trace::ProcessId process);
@@ -64,6 +65,7 @@ class TraceSource : public std::enable_shared_from_this<TraceSource> {
   bool at_end_ = false;
   std::string error_;
   std::map<std::uint32_t, trace::File> files_;
+  std::map<std::string, unsigned> paths_;  // how many of the files have it
   std::set<std::pair<trace::ProcessId, std::uint32_t>> opened_;
 };
 

@@ -68,6 +68,7 @@ constexpr Row kRows[] = {
     {SYS_nanosleep, {{{0, kIn, Size::kBytes, 16}, {1, kOut, Size::kBytes, 16}}}},
     {SYS_getitimer, {{{1, kOut, Size::kBytes, 32}}}},
     {SYS_setitimer, {{{1, kIn, Size::kBytes, 32}, {2, kOut, Size::kBytes, 32}}}},
+    {SYS_sendfile, {{{2, kOut, Size::kBytes, 8}}}},
     {SYS_connect, {{{1, kIn, Size::kArgument, 2}}}},
     {SYS_accept, {{{1, kOut, Size::kSocket, 2}}}},
     {SYS_sendto, {{{1, kIn, Size::kResult}, {4, kIn, Size::kArgument, 5}}}},
@@ -135,6 +136,7 @@ constexpr Row kRows[] = {
     {SYS_pselect6,
      {{{1, kOut, Size::kBytes, 128}, {2, kOut, Size::kBytes, 128}, {4, kIn, Size::kBytes, 16}}}},
     {SYS_ppoll, {{{0, kOut, Size::kItems, 1}, {2, kIn, Size::kBytes, 16}}}},
+    {SYS_splice, {{{1, kOut, Size::kBytes, 8}, {3, kOut, Size::kBytes, 8}}}},
     {SYS_utimensat, {{{1, kIn, Size::kText}, {2, kIn, Size::kBytes, 32}}}},
     {SYS_epoll_pwait, {{{1, kOut, Size::kEvents}}}},
     {SYS_accept4, {{{1, kOut, Size::kSocket, 2}}}},
@@ -145,6 +147,7 @@ constexpr Row kRows[] = {
     {SYS_renameat2, {{{1, kIn, Size::kText}, {3, kIn, Size::kText}}}},
     {SYS_getrandom, {{{0, kOut, Size::kResult}}}},
     {SYS_memfd_create, {{{0, kIn, Size::kText}}}},
+    {SYS_copy_file_range, {{{1, kOut, Size::kBytes, 8}, {3, kOut, Size::kBytes, 8}}}},
     {SYS_statx, {{{1, kIn, Size::kText}, {4, kOut, Size::kBytes, 256}}}},
     {SYS_faccessat2, {{{1, kIn, Size::kText}}}},
 };

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 
 #include <atomic>
@@ -41,8 +42,17 @@ void tell_mmap(Thread& thread, std::uint64_t address) {
   const auto& a = thread.call.arguments;
   const std::uint64_t file = (a[3] & MAP_ANONYMOUS) != 0
                                  ? kNoFileKey
-                                 : file_key(thread.stream, static_cast<int>(a[4]));
+                                 : guest_file(thread.stream, static_cast<int>(a[4])).key;
   ends_here(thread, RecordKind::kMmap, {address, a[1], a[2], a[3], file, a[5]});
+}
+
+void tell_attached(Thread& thread, std::uint64_t address) {
+  const auto& a = thread.call.arguments;
+  const GuestFile segment = guest_segment(thread.stream, static_cast<int>(a[0]));
+  const std::uint64_t protection = PROT_READ | ((a[2] & SHM_RDONLY) != 0 ? 0 : PROT_WRITE) |
+                                   ((a[2] & SHM_EXEC) != 0 ? PROT_EXEC : 0);
+  ends_here(thread, RecordKind::kMmap,
+            {address, segment.size, protection, MAP_SHARED, segment.key, 0});
 }
 
 void tell_brk(Thread& thread, std::uint64_t end) {
@@ -70,6 +80,9 @@ bool tell_call_from_its_beginning(Thread& thread) {
     case SYS_munmap:
       stream.put_at(call.sequence, RecordKind::kMunmap, {a[0], a[1]});
       return true;
+    case SYS_shmdt:
+      stream.put_at(call.sequence, RecordKind::kMunmap, {a[0], call.file.size});
+      return true;
     case SYS_mprotect:
       stream.put_at(call.sequence, RecordKind::kMprotect, {a[0], a[1], a[2]});
       return true;
@@ -85,8 +98,8 @@ bool tell_call_from_its_beginning(Thread& thread) {
       return true;
     case SYS_fsync:
     case SYS_fdatasync:
-      if (call.file != kNoFileKey)
-        stream.put_at(call.sequence, RecordKind::kSync, {call.file});
+      if (call.file.key != kNoFileKey)
+        stream.put_at(call.sequence, RecordKind::kSync, {call.file.key});
       return true;
     default:
       return false;
@@ -101,6 +114,8 @@ void tell_call(Thread& thread, std::uint64_t result) {
       return tell_mmap(thread, result);
     case SYS_mremap:
       return ends_here(thread, RecordKind::kMremap, {a[0], a[1], a[2], result, a[3]});
+    case SYS_shmat:
+      return tell_attached(thread, result);
     case SYS_brk:
       return tell_brk(thread, result);
     default:
@@ -122,9 +137,12 @@ void begin_call(Thread& thread) {
     case SYS_munlock:
     case SYS_msync:
       return changes_memory(thread);
+    case SYS_shmdt:
+      call.file.size = length_attached_at(call.arguments[0]);
+      return changes_memory(thread);
     case SYS_fsync:
     case SYS_fdatasync:
-      call.file = file_key(thread.stream, static_cast<int>(call.arguments[0]));
+      call.file = guest_file(thread.stream, static_cast<int>(call.arguments[0]));
       return changes_memory(thread);
     case SYS_execve:
     case SYS_execveat:

@@ -55,9 +55,8 @@ char** copy_list(Thread& thread, std::uint64_t address) {
 // The path from here to what the call names; false where there is none.
 bool path_of(const GuestCall& call, char (&path)[4096]) {
   char named[4096];
-  const std::size_t length = guest_text_length(call.path);
-  if (length >= sizeof named || read_guest(call.path, named, length) != length) return false;
-  named[length] = '\0';
+  if (!read_guest_path(call.path, named)) return false;
+  const std::size_t length = std::strlen(named);
   if (std::strcmp(named, "/proc/self/exe") == 0) {
     std::snprintf(path, sizeof path, "%s", qemu_plugin_path_to_binary());
     return true;

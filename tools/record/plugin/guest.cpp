@@ -1,6 +1,7 @@
 #include "tools/record/plugin/guest.hpp"
 
 #include <fcntl.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -31,6 +32,8 @@ std::uint64_t key_of(const struct statx& file) {
   return key == kNoFileKey ? 1 : key;
 }
 
+bool is_told(std::uint64_t key) { return told[key % told.size()].exchange(key) == key; }
+
 }  // namespace
 
 std::size_t read_guest(std::uint64_t address, void* to, std::size_t count) {
@@ -57,20 +60,58 @@ std::size_t guest_text_length(std::uint64_t address) {
   return length;
 }
 
-std::uint64_t file_key(StreamWriter& stream, int fd) {
+bool read_guest_path(std::uint64_t address, char (&path)[4096]) {
+  const std::size_t length = guest_text_length(address);
+  if (length >= sizeof path || read_guest(address, path, length) != length) return false;
+  path[length] = '\0';
+  return true;
+}
+
+GuestFile guest_file(StreamWriter& stream, int fd) {
   struct statx file{};
   if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &file) != 0 ||
       !S_ISREG(file.stx_mode))
-    return kNoFileKey;
-  const std::uint64_t key = key_of(file);
-  if (told[key % told.size()].exchange(key) == key) return key;
+    return {};
+  const GuestFile found{key_of(file), file.stx_size};
+  if (is_told(found.key)) return found;
   char link[64];
   char path[4096];
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   const ssize_t length = readlink(link, path, sizeof path);
-  stream.put(RecordKind::kFile, {key, file.stx_size},
+  stream.put(RecordKind::kFile, {found.key, found.size},
              {path, static_cast<std::size_t>(std::max<ssize_t>(length, 0))});
-  return key;
+  return found;
+}
+
+GuestFile guest_segment(StreamWriter& stream, int id) {
+  shmid_ds segment{};
+  if (shmctl(id, IPC_STAT, &segment) != 0) return {};
+  // No device is as large.
+  const GuestFile found{mixed(mixed(UINT64_MAX) + static_cast<unsigned>(id)), segment.shm_segsz};
+  if (is_told(found.key)) return found;
+  char path[64];
+  const int length = std::snprintf(path, sizeof path, "/SYSV%08x (deleted)",
+                                   static_cast<unsigned>(segment.shm_perm.__key));
+  stream.put(RecordKind::kFile, {found.key, found.size},
+             {path, static_cast<std::size_t>(length)});
+  return found;
+}
+
+std::uint64_t length_attached_at(std::uint64_t address) {
+  std::FILE* const maps = std::fopen("/proc/self/maps", "re");
+  if (maps == nullptr) return 0;
+  char line[4096 + 128];
+  shmid_ds segment{};
+  while (std::fgets(line, sizeof line, maps) != nullptr) {
+    unsigned long start = 0;
+    int id = 0;
+    // The inode of such a mapping is the segment's number.
+    if (std::sscanf(line, "%lx-%*x %*s %*s %*s %d /SYSV", &start, &id) == 2 && start == address &&
+        std::strstr(line, " /SYSV") != nullptr)
+      static_cast<void>(shmctl(id, IPC_STAT, &segment));
+  }
+  std::fclose(maps);
+  return segment.shm_segsz;
 }
 
 }  // namespace quire::record

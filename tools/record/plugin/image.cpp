@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <climits>
 #include <cstdio>
@@ -20,6 +21,8 @@ namespace quire::record {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
+
+std::uint64_t page_end(std::uint64_t address) { return (address + kPage - 1) & ~(kPage - 1); }
 
 struct Mapping {
   std::uint64_t start = 0;
@@ -92,7 +95,7 @@ std::uint64_t end_of(const Mapping& stack, std::uint64_t low) {
   for (; left() > 1 && word[0] != AT_NULL; word += 2) {
     if (word[0] != AT_EXECFN || word[1] < low || word[1] >= stack.end) continue;
     const std::uint64_t behind = word[1] + std::strlen(reinterpret_cast<const char*>(word[1])) + 1;
-    return (behind + kPage - 1) & ~(kPage - 1);
+    return page_end(behind);
   }
   return stack.end;
 }
@@ -147,7 +150,7 @@ class ElfFile {
   }
 
   void tell_segments(StreamWriter& stream) const {
-    const std::uint64_t key = file_key(stream, fd_);
+    const std::uint64_t key = guest_file(stream, fd_).key;
     const std::uint64_t moved = bias();
     for_each_header(PT_LOAD, [&](const Elf64_Phdr& header) {
       const std::uint64_t protection = ((header.p_flags & PF_R) != 0 ? PROT_READ : 0) |
@@ -164,20 +167,41 @@ class ElfFile {
   Elf64_Ehdr head_{};
 };
 
+// Besides segments and a stack, which end at `ends`, qemu-user puts tables of the CPU that it plays
+// into the guest's memory, and reads them itself when a signal is handled. Linux has them in its
+// own memory: no program touches them.
+void pass_over_tables(const std::array<std::uint64_t, 3>& ends) {
+  for_each_mapping([&](const Mapping& mapping) {
+    if (mapping.path[0] != '\0' || mapping.protection[0] != 'r') return true;
+    std::uint64_t start = mapping.start;
+    for (const std::uint64_t end : ends)
+      if (end <= mapping.end) start = std::max(start, end);
+    if (start < mapping.end) Thread::pass_over({start / kPage, mapping.end / kPage});
+    return true;
+  });
+}
+
 void tell_image(Thread& thread) {
   StreamWriter& stream = thread.stream;
   const ElfFile program(qemu_plugin_path_to_binary());
-  const std::uint64_t brk_start = (program.end() + kPage - 1) & ~(kPage - 1);
+  const std::uint64_t brk_start = page_end(program.end());
   stream.put(RecordKind::kExec,
              {qemu_plugin_entry_code(), brk_start, static_cast<std::uint64_t>(getpid())},
              program.path());
   program.tell_segments(stream);
   char interpreter[PATH_MAX];
   program.interpreter(interpreter);
-  if (interpreter[0] != '\0') ElfFile(interpreter).tell_segments(stream);
+  std::uint64_t interpreter_end = 0;
+  if (interpreter[0] != '\0') {
+    const ElfFile file(interpreter);
+    file.tell_segments(stream);
+    interpreter_end = page_end(file.end());
+  }
   const Mapping stack = find_stack();
   const std::uint64_t low = lowest_written(stack);
-  stream.put(RecordKind::kStack, {low, end_of(stack, low)});
+  const std::uint64_t stack_end = end_of(stack, low);
+  stream.put(RecordKind::kStack, {low, stack_end});
+  pass_over_tables({brk_start, interpreter_end, stack_end});
 }
 
 }  // namespace

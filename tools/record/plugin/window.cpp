@@ -12,6 +12,7 @@ namespace quire::record {
 constinit Thread Thread::none_{};
 constinit thread_local Thread* Thread::current_ = &Thread::none_;
 std::uint64_t Thread::limit = kUsualWindow;
+constinit std::array<GuestPages, Thread::kMostPassedOver> Thread::passed_over_{};
 
 namespace {
 
@@ -104,7 +105,20 @@ void Thread::end_window() {
   used_ = 0;
 }
 
+void Thread::pass_over(GuestPages pages) {
+  const auto room = std::ranges::find(passed_over_, 0u, &GuestPages::end);
+  if (room != passed_over_.end()) *room = pages;
+}
+
+bool Thread::is_passed_over(std::uint64_t key) {
+  const std::uint64_t page = (key - 1) / 3;
+  return std::ranges::any_of(passed_over_, [&](const GuestPages& pages) {
+    return page >= pages.first && page < pages.end;
+  });
+}
+
 void Thread::missed(Touches touches) {
+  if (is_passed_over(touches.key)) return;
   Thread& self = current();
   std::uint64_t& slot = self.slots_[place_of(touches.key)];
   if (epoch.load() != self.epoch_) {
@@ -134,7 +148,9 @@ void Thread::insert(Touches touches) {
 
 void Thread::touch_bytes(GuestBytes bytes, Touch kind) {
   const auto [address, length] = bytes;
-  if (address == 0 || length == 0 || length > kGuestEnd || address >= kGuestEnd) return;
+  // Nothing is mapped below vm.mmap_min_addr: that is a number, which some calls take there.
+  constexpr std::uint64_t kLowest = 1 << 12;
+  if (address < kLowest || length == 0 || length > kGuestEnd || address >= kGuestEnd) return;
   for (std::uint64_t page = address >> 12; page <= (address + length - 1) >> 12; ++page)
     touch(page, kind, 1);
 }

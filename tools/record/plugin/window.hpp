@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "tools/record/plugin/guest.hpp"
 #include "tools/record/plugin/stream_writer.hpp"
 
 namespace quire::record {
@@ -28,12 +29,18 @@ struct GuestBytes {
   std::uint64_t length = 0;
 };
 
+// Pages [first, end).
+struct GuestPages {
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;
+};
+
 struct Call {
   std::int64_t number = -1;
   std::array<std::uint64_t, 8> arguments{};  // Linux has six
   std::uint64_t sequence = 0;                // taken when it began, where its place is then
-  std::uint64_t file = kNoFileKey;
-  std::uint64_t offset = 0;
+  GuestFile file = {};                       // what it is about, as it was then
+  GuestFile to = {};                         // of a copy
   std::uint32_t child = 0;
 };
 
@@ -49,6 +56,8 @@ class Thread {
   static void end_all_windows();
   // The calling thread ends.
   static void end_current();
+  // Touches of these are not the program's. Before it runs.
+  static void pass_over(GuestPages pages);
 
   // `times` is less than 2^12.
   static void touch(std::uint64_t page, Touch touch, std::uint64_t times) {
@@ -85,6 +94,7 @@ class Thread {
   }
   static unsigned place_of(std::uint64_t key) { return (key ^ key >> 12) % kSlots; }
   [[gnu::noinline]] static void missed(Touches touches);
+  [[nodiscard]] static bool is_passed_over(std::uint64_t key);
   void insert(Touches touches);
 
   std::atomic<std::uint64_t> limit_ = 0;  // 0: none yet, or memory has changed
@@ -94,6 +104,8 @@ class Thread {
   std::uint64_t sequence_ = 0;  // of the window
   std::uint32_t epoch_ = 0;
   Thread* next_ = nullptr;
+  static constexpr unsigned kMostPassedOver = 4;
+  static std::array<GuestPages, kMostPassedOver> passed_over_;
   // Of a thread that has none yet, one without pages: touch() need not ask.
   static Thread none_;
   static constinit thread_local Thread* current_;
