@@ -239,6 +239,30 @@ static void numbers(const char *path) {
   NEEDS(terminal >= 0 && ioctl(terminal, TCFLSH, TCIOFLUSH) == 0);
 }
 
+/* One after another, so that each finds memory as it was the time before. */
+static void *call_all(void *argument) {
+  char *const heap = malloc(100000);
+  NEEDS(heap != NULL);
+  memset(heap, 1, 100000);
+  NEEDS(mlock(argument, kPage) == 0 && munlock(argument, kPage) == 0);
+  NEEDS(madvise(argument, kSize, MADV_DONTNEED) == 0);
+  NEEDS(msync(argument, kSize, MS_SYNC) == 0);
+  NEEDS(mremap(argument, kSize, 2 * kPage, 0) == argument);
+  NEEDS(munmap(argument, kSize) == 0);
+  free(heap);
+  return NULL;
+}
+
+static void threads(const char *path) {
+  map_one_page(path);
+  for (int i = 0; i < 3; ++i) {
+    pthread_t thread;
+    void *const piece = mmap(NULL, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    NEEDS(piece != MAP_FAILED && pthread_create(&thread, NULL, call_all, piece) == 0);
+    NEEDS(pthread_join(thread, NULL) == 0);
+  }
+}
+
 /* What cannot be run, and why. */
 static void refused(const char *path) {
   char *const arguments[] = {"x", NULL}, *const environment[] = {NULL};
@@ -315,6 +339,7 @@ static const struct {
               {"memory_files", memory_files},
               {"moved_pieces", moved_pieces},
               {"numbers", numbers},
+              {"threads", threads},
               {"refused", refused},
               {"children", children}};
 

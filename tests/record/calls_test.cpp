@@ -19,23 +19,10 @@ const std::vector<Exit> kEnded = {{.status = 0, .process = true}};
 
 class RecordedDeeds : public Recording {
  protected:
-  static void SetUpTestSuite() {
-    compiled_ = std::make_unique<Scratch>();
-    const std::string command = "cc -O1 -pthread -o " + calls() + " " QUIRE_TESTS_DIR
-                                "/record/calls.c";
-    ASSERT_EQ(std::system(command.c_str()), 0);
-  }
-  static void TearDownTestSuite() { compiled_.reset(); }
-
   [[nodiscard]] std::vector<Event> done(const std::string& deed) {
-    return replayed(calls() + " " + deed + " " + file("made"));
+    return replayed(compiled() + " " + deed + " " + file("made"));
   }
-
- private:
-  static std::string calls() { return compiled_->path() / "calls"; }
-  static std::unique_ptr<Scratch> compiled_;
 };
-std::unique_ptr<Scratch> RecordedDeeds::compiled_;
 
 // The number of the file at a path, or of one whose path ends so.
 std::uint32_t number_of(const std::vector<Event>& events, const std::string& path) {

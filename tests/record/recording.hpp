@@ -69,6 +69,15 @@ class Recording : public ::testing::Test {
     return events;
   }
 
+  // calls.c, as a program.
+  [[nodiscard]] std::string compiled() const {
+    const std::string program = file("calls");
+    const std::string command = "cc -O1 -pthread -o " + program + " " QUIRE_TESTS_DIR
+                                "/record/calls.c";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return program;
+  }
+
   // As recorded(); and what was recorded runs on a machine with the same bytes in memory
   // throughout, each of its processes to its end.
   std::vector<trace::Event> replayed(const std::string& program) {
