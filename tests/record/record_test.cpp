@@ -137,6 +137,14 @@ TEST_F(Recording, WithoutRoomEndsTheProgramAndSaysSo) {
   EXPECT_TRUE(is_tidy());
 }
 
+// What the streams come to is written into the trace in the end: there the disk is full.
+TEST_F(Recording, ThatFindsNoRoomForItsTraceSaysSo) {
+  const Outcome full = tools::quire("record -o /dev/full -- true");
+  EXPECT_EQ(full.status, 1);
+  EXPECT_EQ(full.err, "quire: cannot write /dev/full: No space left on device\n");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+}
+
 TEST_F(Recording, IntoAFolderThatIsNotThereIsRefused) {
   const Outcome refused = tools::quire("record -o /proc/absent/t.qtr -- true");
   EXPECT_EQ(refused.status, 1);

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -87,6 +88,17 @@ class Outputs(unittest.TestCase):
             failed = quire("run", EXAMPLE_MACHINE, self.workload, "--quiet", option,
                            self.folder / "nowhere" / "out", status=1)
             self.assertIn("nowhere/out: ", failed.stderr)
+
+    def test_a_report_that_finds_no_room_is_told_and_leaves_no_part(self):
+        report = self.folder / "full.html"
+        command = [QUIRE, "run", EXAMPLE_MACHINE, self.workload, "--quiet", "--report", report]
+        # Python ignores SIGXFSZ, and so does what it starts.
+        failed = subprocess.run(command, capture_output=True, text=True, check=False,
+                                restore_signals=False, preexec_fn=lambda: resource.setrlimit(
+                                    resource.RLIMIT_FSIZE, (4096, 4096)))
+        self.assertEqual(failed.returncode, 1)
+        self.assertEqual(failed.stderr, f"quire: {report}: cannot be written: File too large\n")
+        self.assertFalse(report.exists())
 
     def test_a_missing_page_is_told_before_the_run(self):
         alone = self.folder / "alone"

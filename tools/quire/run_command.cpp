@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -69,9 +72,14 @@ std::string read_file(const std::string& path) {
 }
 
 void write_file(const std::string& path, const std::string& text) {
+  errno = 0;
   std::ofstream file(path, std::ios::binary);
   file << text << std::flush;
-  if (!file) fail(fmt::format("{}: cannot be written", path));
+  if (file) return;
+  const int error = errno;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);
+  fail(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
 }
 
 void read_until(const std::string& until, EngineOptions& options) {

@@ -221,7 +221,9 @@ std::expected<Recorded, RecordError> record_program(const RecordOptions& options
   if (writer.failed())
     return std::unexpected(RecordError{"cannot write " + writer.finish().error().text()});
   auto recorded = run(options, program, writer);
-  if (!recorded) unlink(options.output.c_str());
+  std::error_code ignored;
+  if (!recorded && std::filesystem::is_regular_file(options.output, ignored))
+    unlink(options.output.c_str());
   return recorded;
 }
 
