@@ -122,11 +122,12 @@ FaultEnd Faults::copy_file_page(const Place& place) {
   const FaultEnd end = count_read(*found);
   if (mm.parts.keep_content)
     Arch::copy_page(mm.parts.map.content_of(*copy), mm.parts.map.content_of(*found->page));
-  let_go(mm, *found->page);
   const Prot prot = place.vma.prot | Prot::kWrite | Prot::kDirty;
   const Entry entry = mm.tables.format().leaf_entry(PageLevel::kPte,
                                                     mm.parts.map.pfn_of(*copy), prot);
+  // Who cuts the file off waits for the page, and takes copies out after that.
   map_new(place, *copy, entry);
+  let_go(mm, *found->page);
   return end;
 }
 

@@ -2,6 +2,7 @@
 // cut off from their file: whoever reads sees what somebody wrote there, or zeros.
 #include <unistd.h>
 
+#include <barrier>
 #include <cstdlib>
 
 #include "hosts/native/native_file.hpp"
@@ -169,6 +170,28 @@ TEST_F(FileFaultThreads, AFileThatShrinksAndGrowsShowsItsOwnBytesOrZeros) {
       // At once shared, private and shared again.
       const std::uint64_t type = i % 128 == 0 ? map::kPrivate : map::kShared;
       ASSERT_TRUE(thread.map(all, kReadWrite, &*file_, type).has_value());
+    }
+  });
+}
+
+TEST_F(FileFaultThreads, APrivateCopyOfWhatIsCutOffGoesWithIt) {
+  std::barrier both(2);
+  on_threads(2, [&](ProcessThread& thread, unsigned number) {
+    if (number == 0) {
+      EXPECT_TRUE(thread.map(range({0, 1}), kReadWrite, &*file_, map::kPrivate).has_value());
+    }
+    for (unsigned i = 0; i < 300; ++i) {
+      both.arrive_and_wait();
+      if (number == 1) {
+        EXPECT_TRUE(floor_->cache().truncate(*mapping_, Bytes{}).has_value());
+      } else {
+        static_cast<void>(thread.try_write(page(0), i));
+      }
+      both.arrive_and_wait();
+      if (number == 1) continue;
+      std::uint64_t word = 0;
+      EXPECT_FALSE(thread.try_read(page(0), word)) << "round " << i;
+      EXPECT_TRUE(floor_->cache().truncate(*mapping_, kPageSize).has_value());
     }
   });
 }
