@@ -1,4 +1,5 @@
 // Processes: made, forked and ended; their calls on memory, and their accesses.
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -37,13 +38,21 @@ class Program {
       const VirtAddr start{segment.start};
       segments_.push_back({{start, start + Bytes{segment.size}}, flags_of_access(segment.access)});
     }
-    image_ = {given->name, segments_};
+    if (given->movable > 1 || given->reserved != 0) return;
+    if (given->interpreter != nullptr) {
+      if (given->movable == 0 || given->interpreter->interpreter != nullptr) return;
+      interpreter_ = std::make_unique<Program>(given->interpreter);
+      if (!interpreter_->makes_sense() || !interpreter_->image_.movable) return;
+    }
+    image_ = {given->name, segments_, given->movable != 0,
+              interpreter_ == nullptr ? nullptr : &interpreter_->image_};
   }
   [[nodiscard]] bool makes_sense() const { return image_.name.data() != nullptr; }
   [[nodiscard]] const quire::ProgramImage& image() const { return image_; }
 
  private:
   std::vector<quire::Segment> segments_;
+  std::unique_ptr<Program> interpreter_;
   quire::ProgramImage image_;
 };
 

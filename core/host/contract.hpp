@@ -9,12 +9,14 @@
 //   running   now_ns, yield, barrier_all                  waits of any kind, contended locks,
 //                                                         reaching into another CPU's own data
 //   optional  name_code                                   makes reports easier to read
+//             seed                                        lets chance differ between machines
 //
 // Locking   Any call may come from any CPU. log and panic may come with spinlocks held.
 // Example   examples/minimal_host is a complete host in one file.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "base/base.hpp"
@@ -63,10 +65,15 @@ class Host {
   // it has no name, and reports show the bare address. May come with spinlocks held.
   virtual bool name_code(const void* address, TextSink& name);
 
+  // What the numbers are drawn from that are left to chance, such as where a program is put: alike
+  // on machines whose hosts give the same. Asked once a machine. 0 unless the host says otherwise.
+  virtual std::uint64_t seed();
+
  protected:
   ~Host() = default;
 };
 
 inline bool Host::name_code(const void*, TextSink&) { return false; }
+inline std::uint64_t Host::seed() { return 0; }
 
 }  // namespace quire

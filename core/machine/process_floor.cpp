@@ -25,6 +25,14 @@ VirtAddr SysctlRules::mmap_min_addr() const {
   return VirtAddr{static_cast<std::uint64_t>(sysctls_.get(Sysctl::kMmapMinAddr))};
 }
 
+LayoutRules SysctlRules::layout() const {
+  const bool wide = nodes_.arch() != ArchProfile::kX86_32;
+  const auto bits = sysctls_.get(wide ? Sysctl::kMmapRndBits : Sysctl::kMmapRndBitsOf32);
+  return {.randomize_va_space = sysctls_.get(Sysctl::kRandomizeVaSpace),
+          .mmap_rnd_bits = static_cast<unsigned>(bits),
+          .legacy = sysctls_.get(Sysctl::kLegacyVaLayout) != 0};
+}
+
 PageCount SysctlRules::in_pages(Sysctl kib_value) const {
   return whole_pages(kib(static_cast<std::uint64_t>(sysctls_.get(kib_value))));
 }

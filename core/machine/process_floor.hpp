@@ -32,6 +32,7 @@ class SysctlRules final : public VmRules {
   [[nodiscard]] PageCount ram_and_swap() const override;
   [[nodiscard]] std::uint32_t max_map_count() const override;
   [[nodiscard]] VirtAddr mmap_min_addr() const override;
+  [[nodiscard]] LayoutRules layout() const override;
 
  private:
   [[nodiscard]] PageCount in_pages(Sysctl kib) const;

@@ -3,8 +3,7 @@
 // Ownership  Processes owns every Process from create() or fork() to exit().
 // Locking    The table has a lock of its own. A process's fields belong to whoever runs it.
 // Errors     kNoMemory; kInvalid: the image's segments overlap or lie outside user addresses.
-// Source     Documentation/x86/x86_64/mm.rst, execve(2), brk(2); layouts as /proc/PID/maps of a
-//            6.1 kernel with norandmaps shows them.
+// Source     Documentation/x86/x86_64/mm.rst, execve(2), brk(2); mm/layout.hpp.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +14,7 @@
 #include "fault/fault.hpp"
 #include "host/host.hpp"
 #include "mm/descriptors.hpp"
+#include "mm/layout.hpp"
 #include "vma/vma.hpp"
 
 namespace quire {
@@ -32,8 +32,9 @@ struct Process {
   Process* next = nullptr;         // by pid
 };
 
-// What exec finds in a program: its parts, ascending, in whole pages. The end of the last one that
-// may be written is where the heap begins.
+// What exec finds in a program: its parts, ascending, in whole pages; the heap begins where the
+// last one ends. One that may lie anywhere goes where programs of its kind do when it names an
+// interpreter, else among the mappings, and its heap where such a program would be.
 struct Segment {
   VirtRange range;
   VmFlags access{};  // kRead, kWrite, kExec
@@ -41,6 +42,8 @@ struct Segment {
 struct ProgramImage {
   std::string_view name;
   std::span<const Segment> segments;
+  bool movable = false;                       // ET_DYN: addresses count from where it is put
+  const ProgramImage* interpreter = nullptr;  // movable; put among the mappings
 };
 
 class Processes {
@@ -50,11 +53,11 @@ class Processes {
     AnonVmas& anon_vmas;
     KmemCache& processes;
   };
-  explicit Processes(const Parts& parts) : parts_(parts) {}
+  explicit Processes(const Parts& parts) : parts_(parts), chance_(parts.mm.host.seed()) {}
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
 
-  // A process that has just executed `image`: its segments, an empty heap, a stack of one page.
+  // A process that has just executed `image`: its segments, an empty heap, a stack.
   Result<Process*> create(const ProgramImage& image, const Limits& limits = {});
   // With the same files open.
   Result<Process*> fork(Process& parent);
@@ -83,13 +86,11 @@ class Processes {
   Result<Mm*> load(const ProgramImage& image, const Limits& limits);
 
   const Parts parts_;
+  Chance chance_;
   RwSemaphore lock_;
   Process* first_ = nullptr;
   std::uint32_t last_pid_ = 0;
   std::uint32_t count_ = 0;
 };
-
-// Where a program's mappings begin and end, without randomisation (arch_pick_mmap_layout).
-MmLayout layout_of(const AddressSpace& space, const Limits& limits);
 
 }  // namespace quire

@@ -1,5 +1,7 @@
 #include "mm/unmapped_area.hpp"
 
+#include "mm/layout.hpp"
+
 namespace quire {
 namespace {
 
@@ -43,15 +45,20 @@ VirtAddr at_hint(const Mm& mm, const Place& place, VirtAddr end) {
 Result<VirtAddr> search(const Mm& mm, const Place& place) {
   const MmLayout& layout = mm.layout;
   const bool low = (place.flags & map::k32Bit) != 0;
-  const VirtAddr end = low ? kLow.end : layout.task_size;
-  if (const VirtAddr at = at_hint(mm, place, end); at != VirtAddr{0}) return at;
+  if (const VirtAddr at = at_hint(mm, place, low ? kLow.end : layout.task_size); at != VirtAddr{0})
+    return at;
   if (low) return lowest(mm, kLow, place.length);
+  // Who likes an address beyond the window may be given any.
+  const VirtAddr window = map_window(layout.task_size);
+  const Bytes beyond = place.address > window ? layout.task_size - window : Bytes{};
+  const VirtAddr end = window + beyond;
   if (layout.bottom_up) return lowest(mm, {layout.mmap_base, end}, place.length);
   const VirtAddr first = VirtAddr{0} + kPageSize;
-  if (const auto at = highest(mm, {first, layout.mmap_base}, place.length); at.has_value())
+  if (const auto at = highest(mm, {first, layout.mmap_base + beyond}, place.length);
+      at.has_value())
     return at;
   // The legacy layout's base: a third of the address space.
-  const VirtAddr third = VirtAddr{layout.task_size.raw() / 3}.align_up(kPageSize);
+  const VirtAddr third = VirtAddr{window.raw() / 3}.align_up(kPageSize);
   return lowest(mm, {third, end}, place.length);
 }
 

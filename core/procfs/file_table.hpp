@@ -12,7 +12,7 @@
 
 namespace quire {
 
-inline constexpr std::string_view kSysctlDirectory = "proc/sys/vm/";
+inline constexpr std::string_view kSysctlDirectory = "proc/sys/";
 inline constexpr std::string_view kNodeDirectory = "sys/devices/system/node/node";
 inline constexpr std::string_view kBlockDirectory = "sys/devices/system/memory/memory";
 

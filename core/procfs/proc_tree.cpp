@@ -135,9 +135,16 @@ std::optional<FileOfProcess> find_process_file(const ProcSources& from, std::str
   return FileOfProcess{process, file};
 }
 
+// "vm/swappiness", or with a dot as sysctl(8) has it.
+std::optional<Sysctl> find_sysctl(const Sysctls& sysctls, std::string_view name, char between) {
+  const std::size_t folder = name.find(between);
+  if (folder == std::string_view::npos) return std::nullopt;
+  const std::string_view file{name.data() + folder + 1, name.size() - folder - 1};
+  return sysctls.find({{name.data(), folder}, file});
+}
 std::optional<Sysctl> find_sysctl(const ProcSources& from, std::string_view path) {
   if (!take(path, kSysctlDirectory)) return std::nullopt;
-  return from.sysctls.find(path);
+  return find_sysctl(from.sysctls, path, '/');
 }
 
 // A path put together piece by piece.
@@ -217,7 +224,7 @@ void list_sysctls(const ProcSources& from, PathVisitor& visitor) {
   for (const SysctlRow& row : sysctl_rows()) {
     if (!row.is_in(from.nodes.arch())) continue;
     PathText path;
-    path.text().str(kSysctlDirectory).str(row.name);
+    path.text().str(kSysctlDirectory).str(row.place().folder).ch('/').str(row.place().file);
     visitor.visit(path.finish(), row.mode);
   }
 }
@@ -288,8 +295,7 @@ Result<std::size_t> ProcTree::write(std::string_view path, std::string_view text
 
 Result<std::size_t> ProcTree::set(std::string_view name, std::string_view text) const {
   if (take(name, "/")) return write(name, text);
-  if (!take(name, "vm.")) return Errno::kNoEntry;
-  const auto sysctl = sources_.sysctls.find(name);
+  const auto sysctl = find_sysctl(sources_.sysctls, name, '.');
   if (!sysctl.has_value()) return Errno::kNoEntry;
   return sources_.sysctls.write(*sysctl, text);
 }

@@ -45,9 +45,9 @@ void Sysctls::size_reserves() {
   }
 }
 
-std::optional<Sysctl> Sysctls::find(std::string_view name) const {
+std::optional<Sysctl> Sysctls::find(const SysctlPlace& place) const {
   for (const SysctlRow& row : kRows)
-    if (row.name == name && row.is_in(nodes_.arch())) return row.id;
+    if (row.place() == place && row.is_in(nodes_.arch())) return row.id;
   return std::nullopt;
 }
 

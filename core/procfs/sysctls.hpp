@@ -1,12 +1,13 @@
-// The vm.* tunables: their values, which texts may be written to them, and what a write changes.
+// The vm.* tunables and kernel.randomize_va_space: their values, which texts may be written to
+// them, and what a write changes.
 //
 // Ownership  The values that zones are sized by are zone/'s Tunables, held by reference; the rest
 //            lives here.
 // Errors     Linux's for the same text: kInvalid for what is no number or out of range, kRange for
 //            a limit on dirty memory beyond 2^32 pages. The old value stays.
 // Locking    lock_ orders writes and all that is recomputed by them. Values may be read anywhere.
-// Source     Documentation/admin-guide/sysctl/vm.rst; the answers that a running kernel gave to
-//            good and bad values (tests/oracle/sysctl_refusals.txt).
+// Source     Documentation/admin-guide/sysctl/{vm,kernel}.rst; the answers that a running kernel
+//            gave to good and bad values (tests/oracle/sysctl_refusals.txt).
 #pragma once
 
 #include <array>
@@ -43,9 +44,16 @@ enum class SysctlRule : std::uint8_t {
 
 enum class SysctlKernels : std::uint8_t { kAll, k64Bit, k32Bit };
 
+// Where below /proc/sys it is.
+struct SysctlPlace {
+  std::string_view folder;  // "vm", "kernel"
+  std::string_view file;
+  bool operator==(const SysctlPlace&) const = default;
+};
+
 struct SysctlRow {
   Sysctl id;
-  std::string_view name;  // without "vm."
+  std::string_view name;  // as sysctl(8) has it, but without "vm."
   std::uint16_t mode;     // of the file, as chmod(1) has it
   SysctlKernels kernels;
   SysctlRule rule;
@@ -53,6 +61,11 @@ struct SysctlRow {
   std::int64_t highest;
   std::int64_t initial;
 
+  [[nodiscard]] SysctlPlace place() const {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string_view::npos) return {"vm", name};
+    return {{name.data(), dot}, {name.data() + dot + 1, name.size() - dot - 1}};
+  }
   [[nodiscard]] bool is_in(ArchProfile arch) const {
     return kernels == SysctlKernels::kAll ||
            (kernels == SysctlKernels::k32Bit) == (arch == ArchProfile::kX86_32);
@@ -79,8 +92,8 @@ class Sysctls {
   // Sizes user_reserve_kbytes and admin_reserve_kbytes by what is free; once, at the end of boot.
   void size_reserves();
 
-  // "swappiness"; nothing when the machine's kernel has no such file.
-  [[nodiscard]] std::optional<Sysctl> find(std::string_view name) const;
+  // Nothing when the machine's kernel has no such file.
+  [[nodiscard]] std::optional<Sysctl> find(const SysctlPlace& place) const;
 
   // A number as it is shown, or as many bits as Linux keeps of it; not for kLowmemReserveRatio.
   [[nodiscard]] std::int64_t get(Sysctl sysctl) const;

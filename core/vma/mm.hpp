@@ -34,7 +34,7 @@ namespace quire {
 enum class Rss : std::uint8_t { kFile, kAnon, kSwap, kShmem };
 inline constexpr unsigned kRssKinds = 4;
 
-// RLIMIT_AS, _DATA, _STACK and _MEMLOCK, in bytes.
+// RLIMIT_AS, _DATA, _STACK and _MEMLOCK, in bytes; what else exec and fork hand on.
 struct Limits {
   static constexpr std::uint64_t kInfinity = ~std::uint64_t{0};
   std::uint64_t address_space = kInfinity;
@@ -44,6 +44,11 @@ struct Limits {
   bool ipc_lock = false;   // CAP_IPC_LOCK
   bool sys_admin = false;  // CAP_SYS_ADMIN: may use the last of what can be committed
   bool raw_io = false;     // CAP_SYS_RAWIO: may map below mmap_min_addr
+
+  // personality(2): what exec makes of them.
+  static constexpr std::uint32_t kAddrNoRandomize = 0x0040000;
+  static constexpr std::uint32_t kAddrCompatLayout = 0x0200000;
+  std::uint32_t personality = 0;
 };
 
 // Where exec has put things (mm_struct's fields of the same names).

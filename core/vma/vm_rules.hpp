@@ -1,7 +1,7 @@
 // What address spaces ask of the machine's tunables, and what they have promised to programs.
 //
 // Locking  Values may be read anywhere; the committed sum is atomic.
-// Source   Documentation/mm/overcommit-accounting.rst, admin-guide/sysctl/vm.rst.
+// Source   Documentation/mm/overcommit-accounting.rst, admin-guide/sysctl/{vm,kernel}.rst.
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,13 @@
 #include "base/base.hpp"
 
 namespace quire {
+
+// What exec goes by where it puts a program.
+struct LayoutRules {
+  std::int64_t randomize_va_space = 0;  // 0: nothing by chance; above 1: where heaps begin, too
+  unsigned mmap_rnd_bits = 0;           // pages of the mapping area's base that are left to chance
+  bool legacy = false;                  // mappings grow upwards
+};
 
 enum class Overcommit : std::uint8_t { kGuess, kAlways, kNever };
 
@@ -23,6 +30,7 @@ class VmRules {
   [[nodiscard]] virtual PageCount ram_and_swap() const = 0;
   [[nodiscard]] virtual std::uint32_t max_map_count() const = 0;
   [[nodiscard]] virtual VirtAddr mmap_min_addr() const = 0;
+  [[nodiscard]] virtual LayoutRules layout() const = 0;
 
  protected:
   ~VmRules() = default;

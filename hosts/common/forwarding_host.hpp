@@ -32,6 +32,7 @@ class ForwardingHost : public Host {
   bool name_code(const void* address, TextSink& name) override {
     return wrapped_.name_code(address, name);
   }
+  std::uint64_t seed() override { return wrapped_.seed(); }
 
  protected:
   explicit ForwardingHost(Host& wrapped) : wrapped_(wrapped) {}

@@ -4,6 +4,7 @@
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +30,12 @@ NativeHost::NativeHost(NativeOptions options)
     : options_(std::move(options)),
       start_(std::chrono::steady_clock::now()),
       has_membarrier_(membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) {}
+
+std::uint64_t NativeHost::seed() {
+  std::uint64_t seed = 0;
+  const ssize_t got = ::getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+  return got == sizeof seed ? seed : now_ns();
+}
 
 Result<std::byte*> NativeHost::reserve_tables(Bytes size, NodeId node) {
   return map("tables", size, node);

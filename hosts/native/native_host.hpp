@@ -42,6 +42,7 @@ class NativeHost final : public Host {
   bool name_code(const void* address, TextSink& name) override {
     return write_code_name(address, name);
   }
+  std::uint64_t seed() override;  // another each time
 
   // Address space that its machines have asked for.
   [[nodiscard]] Bytes mapped() const { return mappings_.total(); }

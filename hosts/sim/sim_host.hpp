@@ -64,6 +64,7 @@ class SimHost final : public Host {
   bool name_code(const void* address, TextSink& name) override {
     return write_code_name(address, name);
   }
+  std::uint64_t seed() override { return options_.seed; }
 
   // A new task, ready at once on the CPU of that context.
   void spawn(CpuContext& cpu, std::string name, std::function<void()> body);

@@ -69,13 +69,18 @@ struct quire_segment {
   uint32_t access;
   uint32_t reserved; /* 0 */
 };
-/* What a process executes: its parts, ascending. Where the last one that may be written ends, the
- * heap begins. */
+/* What a process executes: its parts, ascending; where the last one ends, the heap begins. A
+ * movable program's addresses count from where it is put: where Linux puts such programs when it
+ * names an interpreter, which is movable as well and goes among the mappings; there itself when it
+ * names none. /proc/sys/kernel/randomize_va_space, 0 at first, lets chance move all of it. */
 struct quire_program {
   size_t size;      /* sizeof(struct quire_program) */
   const char *name; /* what /proc shows, at most 15 bytes of it; copied */
   const struct quire_segment *segments;
   size_t segment_count;
+  const struct quire_program *interpreter; /* or NULL */
+  uint32_t movable;                        /* 1, or 0: at its own addresses */
+  uint32_t reserved;                       /* 0 */
 };
 
 /* The pid of a new process, which has a stack as well; -EINVAL: parts that overlap or lie where

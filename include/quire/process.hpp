@@ -159,7 +159,7 @@ class Process {
       for (const Segment& segment : given)
         segments.push_back({raw(segment.span.start), segment.span.size,
                             static_cast<std::uint32_t>(segment.access), 0});
-      program = {sizeof program, name.c_str(), segments.data(), segments.size()};
+      program = {sizeof program, name.c_str(), segments.data(), segments.size(), nullptr, 0, 0};
     }
     std::vector<quire_segment> segments;
     quire_program program{};

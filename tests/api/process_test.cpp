@@ -50,6 +50,30 @@ TEST(ProcessApi, WhatIsWrittenIsReadAndForksDoNotSeeEachOther) {
   }
 }
 
+TEST(ProcessApi, MovableProgramsGoWhereLinuxPutsThemAndWhereChanceDoes) {
+  Machine machine = sim();
+  constexpr quire_segment kCode{0, 2 * kPage, QUIRE_PROT_READ | QUIRE_PROT_EXEC, 0};
+  const quire_program loader{sizeof loader, "ld.so", &kCode, 1, nullptr, 1, 0};
+  const quire_program program{sizeof program, "sh", &kCode, 1, &loader, 1, 0};
+  const auto maps = [&](const quire_program& image) {
+    const std::int64_t pid = quire_process_create(machine.get(), &image);
+    EXPECT_GT(pid, 0);
+    std::string text = machine.read("/proc/" + std::to_string(pid) + "/maps").value();
+    EXPECT_EQ(quire_process_exit(machine.get(), pid), 0);
+    return text;
+  };
+  EXPECT_EQ(maps(program).substr(0, 25), "555555554000-555555556000");
+  EXPECT_NE(maps(program).find("\n7ffff7ffd000-7ffff7fff000 r-xp"), std::string::npos);
+  EXPECT_EQ(maps(loader).substr(0, 25), "7ffff7ffd000-7ffff7fff000");
+  ASSERT_TRUE(machine.write("/proc/sys/kernel/randomize_va_space", "2").has_value());
+  EXPECT_NE(maps(program), maps(program));
+
+  const quire_program nested{sizeof nested, "sh", &kCode, 1, &program, 1, 0};
+  const quire_program fixed{sizeof fixed, "sh", &kCode, 1, &loader, 0, 0};
+  for (const quire_program* const bad : {&nested, &fixed})
+    EXPECT_EQ(quire_process_create(machine.get(), bad), -EINVAL);
+}
+
 // How often a CPU has flushed, by the machine's own count.
 std::uint64_t flushes(Machine& machine, const std::string& row) {
   const std::string text = machine.read("/proc/vmstat").value();

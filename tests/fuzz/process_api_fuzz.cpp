@@ -79,7 +79,7 @@ class ProcessCalls : public ApiHeld {
                                            {0x405000, 0x1000, QUIRE_PROT_READ, 0}}};
     const bool odd = number<std::uint8_t>() >= 240;
     if (odd) segments[choice_of(2) % 3] = {address(), length(), choice_of(7), choice_of(1)};
-    const quire_program program{sizeof program, "fuzzed", segments.data(), 3};
+    const quire_program program{sizeof program, "fuzzed", segments.data(), 3, nullptr, 0, 0};
     const std::int64_t pid = quire_process_create(machine_, &program);
     if (pid < 0) return refused(pid);
     pids_.push_back(pid);
@@ -92,7 +92,7 @@ class ProcessCalls : public ApiHeld {
   }
   void exec() {
     const quire_segment segment{address(), length(), choice_of(7), 0};
-    const quire_program program{sizeof program, "other", &segment, choice_of(1) % 2};
+    const quire_program program{sizeof program, "other", &segment, choice_of(1) % 2, nullptr, 0, 0};
     done(quire_process_exec(machine_, pid(), &program));
   }
   void exit() {

@@ -16,7 +16,8 @@ namespace quire {
 
 class ProcessMachine : public TestMachine, public ProcessCalls {
  public:
-  explicit ProcessMachine(Shape shape = default_shape()) : TestMachine(with_content(shape)) {
+  explicit ProcessMachine(Shape shape = default_shape(), SimOptions options = {})
+      : TestMachine(with_content(shape), std::move(options)) {
     const auto made = machine.processes();
     if (!made.has_value()) throw std::runtime_error("no memory for processes");
     floor = *made;

@@ -185,13 +185,5 @@ TEST(Process, ExitGivesEverythingBack) {
   EXPECT_TRUE(audited(test.machine));
 }
 
-TEST(Process, LayoutWithoutRandomisationIsLinuxs) {
-  ProcessMachine test;
-  Process& process = test.create("layout");
-  EXPECT_EQ(process.mm->layout.mmap_base, VirtAddr{0x7ffff7fff000});
-  EXPECT_EQ(process.mm->vmas.last()->end(), VirtAddr{0x7ffffffff000});
-  EXPECT_EQ(test.map(process, 1), VirtAddr{0x7ffff7ffe000});
-}
-
 }  // namespace
 }  // namespace quire::testing
