@@ -1,7 +1,8 @@
 # build/report_page.html: the page of `quire run --report` without a run in it, of TypeScript, by
 # Vite. It is made where there is npm, beside the C++; the tool needs it only when it runs.
+option(QUIRE_REPORT "Build the page of quire run --report, where there is npm" ON)
 find_program(NPM_PROGRAM npm)
-if(NOT QUIRE_SANITIZE AND NPM_PROGRAM)
+if(NOT QUIRE_SANITIZE AND QUIRE_REPORT AND NPM_PROGRAM)
   set(report_inputs package.json package-lock.json vite.config.ts tsconfig.json index.html)
   file(GLOB report_modules CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/report/src/*)
   list(TRANSFORM report_inputs PREPEND ${PROJECT_SOURCE_DIR}/report/)
@@ -10,7 +11,7 @@ if(NOT QUIRE_SANITIZE AND NPM_PROGRAM)
     DEPENDS ${report_inputs} ${report_modules} ${PROJECT_SOURCE_DIR}/scripts/build_report.sh
     COMMENT "Building report_page.html")
   add_custom_target(report_page ALL DEPENDS ${PROJECT_BINARY_DIR}/report_page.html)
-elseif(NOT QUIRE_SANITIZE)
+elseif(NOT QUIRE_SANITIZE AND QUIRE_REPORT)
   message(STATUS "no npm: quire run --report will say that its page is missing")
 endif()
 

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from runs import EXAMPLE_MACHINE, QUIRE, WORKLOADS, quire, run_of_report, written
+from runs import EXAMPLE_MACHINE, QUIRE, SOURCE, WORKLOADS, quire, run_of_report, written
 
 
 class Outputs(unittest.TestCase):
@@ -113,6 +113,40 @@ class Outputs(unittest.TestCase):
         self.assertEqual(failed.returncode, 1)
         self.assertIn("report_page.html: the page has no place for a run", failed.stderr)
         self.assertFalse(os.path.exists(self.folder / "x.html"))
+
+
+class BuildingThePage(unittest.TestCase):
+    """scripts/build_report.sh on a copy of report/ without packages, with an npm that fails at one
+    step."""
+
+    def build(self, failing_step):
+        folder = Path(tempfile.mkdtemp(prefix="quire-build-report-"))
+        self.addCleanup(shutil.rmtree, folder)
+        for name in ("scripts", "report", "tools", "built"):
+            (folder / name).mkdir()
+        shutil.copy(SOURCE / "scripts" / "build_report.sh", folder / "scripts")
+        shutil.copy(SOURCE / "report" / "package-lock.json", folder / "report")
+        npm = folder / "tools" / "npm"
+        npm.write_text('#!/bin/sh\ncase "$*" in *' + failing_step + '*) echo it went wrong >&2\n'
+                       'exit 3 ;; *build*) mkdir -p "$QUIRE_REPORT_DIR"\n'
+                       'echo page >"$QUIRE_REPORT_DIR/index.html" ;; esac\n')
+        npm.chmod(0o755)
+        path = f"{folder / 'tools'}:{os.environ['PATH']}"
+        done = subprocess.run([folder / "scripts" / "build_report.sh", folder / "built"],
+                              env={**os.environ, "PATH": path}, capture_output=True, text=True,
+                              check=False)
+        return done, (folder / "built" / "report_page.html").exists()
+
+    def test_a_step_that_fails_fails_the_build_and_says_why(self):
+        for step in ("ci", "check", "build"):
+            done, made = self.build(step)
+            self.assertNotEqual(done.returncode, 0, step)
+            self.assertIn("it went wrong", done.stderr, step)
+            self.assertFalse(made, step)
+
+    def test_with_all_of_its_steps_done_there_is_a_page(self):
+        done, made = self.build("none")
+        self.assertEqual((done.returncode, made), (0, True), done.stderr)
 
 
 if __name__ == "__main__":
