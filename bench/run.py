@@ -12,11 +12,11 @@ import sys
 import tempfile
 
 import malloc_figures
+import process_figures
 import record_figures
 import slab_figures
 
 PAIRS = 10_000
-MEMORY_CALLS = 1_000  # faults, pages and calls of bench/process.cpp
 BULK_PAGES = 20 * 1024
 BATCH = 1024
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -42,13 +42,6 @@ GOALS = {
     "page.bulk1024": (140, None),
     "page.order9_pair": (160, None),
     "tlb.hit": (15, None),
-    "fault.anon": (600, None),
-    "fault.zero": (300, None),
-    "fault.cow": (700, None),
-    "mm.mmap_munmap": (2000, None),
-    "mm.munmap_page": (300, None),
-    "mm.fork_page": (60, None),
-    "mm.mremap_page": (40, None),
     "pagetable.map_page": (40, None),
     "pagetable.unmap_page": (40, None),
     "vmalloc.4_pages_pair": (1500, None),
@@ -59,6 +52,7 @@ GOALS = {
     "replay.bytes_per_touched_page": (64, None),
     "boot.1tib_seconds": (1, None),
     "boot.1tib_rss_mib": (64, None),
+    **process_figures.GOALS,
     **slab_figures.GOALS,
     **malloc_figures.GOALS,
     **record_figures.GOALS,
@@ -88,8 +82,8 @@ class Bench:
     def json(self, name, *arguments):
         return json.loads(self.output(name, *arguments))
 
-    def count(self, name, environment=None):
-        """Instructions of each case that the program dumps under callgrind."""
+    def dumps(self, name, environment=None):
+        """What callgrind dumps of each case of the program."""
         with tempfile.TemporaryDirectory() as directory:
             out = os.path.join(directory, "count")
             done = subprocess.run(
@@ -100,15 +94,19 @@ class Bench:
             if done.returncode != 0:
                 sys.stderr.write(done.stdout)
                 raise RuntimeError(name + " failed under callgrind")
-            counts = {}
+            dumps = {}
             for dump in glob.glob(out + ".*"):
                 with open(dump, encoding="utf-8") as file:
                     text = file.read()
-                case = re.search(r"^desc: Trigger: Client Request: (\S+)$", text, re.M)
-                total = re.search(r"^summary: (\d+)$", text, re.M)
-                if case and total:
-                    counts[case[1]] = int(total[1])
-            return counts
+                if case := re.search(r"^desc: Trigger: Client Request: (\S+)$", text, re.M):
+                    dumps[case[1]] = text
+            return dumps
+
+    def count(self, name, environment=None):
+        """Instructions of each case."""
+        totals = {case: re.search(r"^summary: (\d+)$", text, re.M)
+                  for case, text in self.dumps(name, environment).items()}
+        return {case: int(total[1]) for case, total in totals.items() if total}
 
 
 def dpdk_counts(bench):
@@ -171,19 +169,6 @@ def vmalloc(bench):
     counts = bench.count("vmalloc")
     bench.add("vmalloc.4_pages_pair", "instructions",
               (counts["4_pages_pair"] - counts["empty_pair"]) / PAIRS)
-
-
-def process(bench):
-    counts = bench.count("process")
-    fork = counts["fork_small"] - counts["fork_empty"]
-    for name, instructions in (("fault.anon", counts["fault_anon"]),
-                               ("fault.zero", counts["fault_zero"]),
-                               ("fault.cow", counts["fault_cow"]),
-                               ("mm.mmap_munmap", counts["mmap_munmap"]),
-                               ("mm.munmap_page", counts["munmap_touched"]),
-                               ("mm.fork_page", fork),
-                               ("mm.mremap_page", counts["mremap"])):
-        bench.add(name, "instructions", instructions / MEMORY_CALLS)
 
 
 def times(bench):
@@ -276,8 +261,9 @@ def main():
     parser.add_argument("--out", default="build/bench.json")
     arguments = parser.parse_args()
     bench = Bench(arguments.build)
-    for measure in (instructions, tlb, vma, pagetable, vmalloc, process, times, ratio, scaling,
-                    sizes, boots, replay, malloc_figures.measure, record_figures.measure):
+    for measure in (instructions, tlb, vma, pagetable, vmalloc, process_figures.measure, times,
+                    ratio, scaling, sizes, boots, replay, malloc_figures.measure,
+                    record_figures.measure):
         measure(bench)
     print_table(bench.rows)
     with open(arguments.out, "w", encoding="utf-8") as file:

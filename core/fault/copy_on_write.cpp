@@ -25,6 +25,44 @@ bool is_own(Lru& lru, const Page& page) {
 
 }  // namespace
 
+// False: something else stands there by now.
+inline bool Faults::replace(const Place& place, const Shown& old, Page& copy) {
+  Mm& mm = *place.vma.mm;
+  const PagingFormat& format = mm.tables.format();
+  const Prot prot = place.vma.prot | old.gained;
+  const Entry entry = format.leaf_entry(PageLevel::kPte, mm.parts.map.pfn_of(copy), prot);
+  const TableGuard guard(mm.parts.map.at(place.slot.page));
+  if (mm.tables.load(place.slot) != old.entry) return false;
+  // Other CPUs must not read the old page once this one has written the new one.
+  exchange_entry(format, place.slot, Entry{});
+  mm.parts.tlb.flush_page(mm.tlb, place.at);
+  add_new(place, copy, old.zeros ? nullptr : &old.page);
+  exchange_entry(format, place.slot, entry);
+  if (!old.zeros && place.vma.has(VmFlags::kLocked)) [[unlikely]]
+    mm.parts.lru.munlock(old.page);
+  return true;
+}
+
+// The caller has a reference to a page that is not of zeros; it is dropped here.
+inline FaultEnd Faults::replace_by_copy(const Place& place, const Shown& old) {
+  Mm& mm = *place.vma.mm;
+  MemoryMap& map = mm.parts.map;
+  const bool clear = old.zeros && mm.parts.keep_content;
+  Page* const copy = anon_vmas_.prepare(place.vma).has_value()
+                         ? new_page(place, clear ? Gfp::kZero : Gfp::kNone)
+                         : nullptr;
+  bool replaced = false;
+  if (copy != nullptr) {
+    if (!old.zeros && mm.parts.keep_content)
+      Arch::copy_page(map.content_of(*copy), map.content_of(old.page));
+    replaced = replace(place, old, *copy);
+    if (!replaced) mm.parts.pages.free_page(*copy);
+  }
+  // The reference of the entry that is gone goes with the caller's.
+  if (!old.zeros) mm.parts.lru.put(old.page, replaced ? 2 : 1);
+  return copy != nullptr ? FaultEnd::kMinor : FaultEnd::kNoMemory;
+}
+
 FaultEnd Faults::copy_on_write(const Place& place, Entry entry, Prot gained) {
   const Mm& mm = *place.vma.mm;
   if (place.vma.has(VmFlags::kShared)) return write_shared(place, entry);
@@ -71,44 +109,6 @@ void Faults::reuse_locked(const Place& place, const Shown& shown) {
   const Prot gained = shown.gained | Prot::kAccessed;
   place.vma.mm->tables.store(place.slot, Entry{shown.entry.raw() | raw(gained)});
   // No flush: a translation without the right leads back here and finds the entry as it is.
-}
-
-// False: something else stands there by now.
-inline bool Faults::replace(const Place& place, const Shown& old, Page& copy) {
-  Mm& mm = *place.vma.mm;
-  const PagingFormat& format = mm.tables.format();
-  const Prot prot = place.vma.prot | old.gained;
-  const Entry entry = format.leaf_entry(PageLevel::kPte, mm.parts.map.pfn_of(copy), prot);
-  const TableGuard guard(mm.parts.map.at(place.slot.page));
-  if (mm.tables.load(place.slot) != old.entry) return false;
-  // Other CPUs must not read the old page once this one has written the new one.
-  exchange_entry(format, place.slot, Entry{});
-  mm.parts.tlb.flush_page(mm.tlb, place.at);
-  add_new(place, copy, old.zeros ? nullptr : &old.page);
-  exchange_entry(format, place.slot, entry);
-  if (!old.zeros && place.vma.has(VmFlags::kLocked)) [[unlikely]]
-    mm.parts.lru.munlock(old.page);
-  return true;
-}
-
-// The caller has a reference to a page that is not of zeros; it is dropped here.
-FaultEnd Faults::replace_by_copy(const Place& place, const Shown& old) {
-  Mm& mm = *place.vma.mm;
-  MemoryMap& map = mm.parts.map;
-  const bool clear = old.zeros && mm.parts.keep_content;
-  Page* const copy = anon_vmas_.prepare(place.vma).has_value()
-                         ? new_page(place, clear ? Gfp::kZero : Gfp::kNone)
-                         : nullptr;
-  bool replaced = false;
-  if (copy != nullptr) {
-    if (!old.zeros && mm.parts.keep_content)
-      Arch::copy_page(map.content_of(*copy), map.content_of(old.page));
-    replaced = replace(place, old, *copy);
-    if (!replaced) mm.parts.pages.free_page(*copy);
-  }
-  // The reference of the entry that is gone goes with the caller's.
-  if (!old.zeros) mm.parts.lru.put(old.page, replaced ? 2 : 1);
-  return copy != nullptr ? FaultEnd::kMinor : FaultEnd::kNoMemory;
 }
 
 }  // namespace quire

@@ -58,6 +58,7 @@ class Faults {
     VirtAddr at;   // of the page
     EntrySlot slot;
   };
+  [[gnu::always_inline]] FaultEnd handle_here(Vma& vma, VirtAddr address, Access access);
   bool handle_with_vma_lock(Mm& mm, VirtAddr address, Access access, FaultEnd& end);
   FaultEnd handle_below(Mm& mm, VirtAddr address, Access access);
   FaultEnd anonymous(const Place& place, Access access);
@@ -71,7 +72,7 @@ class Faults {
   };
   FaultEnd copy_on_write(const Place& place, Entry entry,
                          Prot gained = Prot::kWrite | Prot::kDirty);
-  FaultEnd replace_by_copy(const Place& place, const Shown& old);
+  [[gnu::always_inline]] FaultEnd replace_by_copy(const Place& place, const Shown& old);
   FaultEnd write_shared(const Place& place, Entry entry);
   FaultEnd of_file(const Place& place, Access access);
   FaultEnd read_file(const Place& place);

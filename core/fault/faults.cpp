@@ -18,6 +18,26 @@ bool allows(const Vma& vma, Access access) {
   return vma.has(VmFlags::kAccess);
 }
 
+// handle_in(), as a part of its caller.
+inline FaultEnd Faults::handle_here(Vma& vma, VirtAddr address, Access access) {
+  count_event(Arch::current()->percpu, VmEvent::kPgfault, 1);
+  PageTables& tables = vma.mm->tables;
+  Place place{vma, address.align_down(kPageSize), tables.own_slot(address)};
+  if (place.slot.level != PageLevel::kPte) [[unlikely]] {
+    const auto made = tables.make_slot(address, PageLevel::kPte);
+    if (!made.has_value()) return FaultEnd::kNoMemory;
+    place.slot = *made;
+  }
+  const Entry entry = tables.load(place.slot);
+  if (entry.empty()) {
+    if (vma.file == nullptr) return anonymous(place, access);
+    return of_file(place, access);
+  }
+  const bool writable = (entry.raw() & raw(Prot::kWrite)) != 0;
+  if (entry.present() && is_write(access) && !writable) return copy_on_write(place, entry);
+  return FaultEnd::kMinor;  // somebody was quicker, or a translation was stale
+}
+
 FaultEnd Faults::handle(Mm& mm, VirtAddr address, Access access) {
   if (mm.parts.vma_locks) [[unlikely]] {
     FaultEnd end{};
@@ -28,7 +48,7 @@ FaultEnd Faults::handle(Mm& mm, VirtAddr address, Access access) {
     Vma* const vma = mm.vmas.find(address);
     if (vma == nullptr) return FaultEnd::kNotMapped;
     if (vma->start() <= address) [[likely]]
-      return allows(*vma, access) ? handle_in(*vma, address, access) : FaultEnd::kNotAllowed;
+      return allows(*vma, access) ? handle_here(*vma, address, access) : FaultEnd::kNotAllowed;
     if (!vma->has(VmFlags::kGrowsDown)) return FaultEnd::kNotMapped;
   }
   return handle_below(mm, address, access);
@@ -61,22 +81,7 @@ Result<void> Faults::expand_to(Vma& vma, VirtAddr address) {
 }
 
 FaultEnd Faults::handle_in(Vma& vma, VirtAddr address, Access access) {
-  count_event(Arch::current()->percpu, VmEvent::kPgfault, 1);
-  PageTables& tables = vma.mm->tables;
-  Place place{vma, address.align_down(kPageSize), tables.own_slot(address)};
-  if (place.slot.level != PageLevel::kPte) [[unlikely]] {
-    const auto made = tables.make_slot(address, PageLevel::kPte);
-    if (!made.has_value()) return FaultEnd::kNoMemory;
-    place.slot = *made;
-  }
-  const Entry entry = tables.load(place.slot);
-  if (entry.empty()) {
-    if (vma.file == nullptr) return anonymous(place, access);
-    return of_file(place, access);
-  }
-  const bool writable = (entry.raw() & raw(Prot::kWrite)) != 0;
-  if (entry.present() && is_write(access) && !writable) return copy_on_write(place, entry);
-  return FaultEnd::kMinor;  // somebody was quicker, or a translation was stale
+  return handle_here(vma, address, access);
 }
 
 }  // namespace quire

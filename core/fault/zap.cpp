@@ -21,6 +21,7 @@ class Zapper {
   // `gather` has room for all of them.
   template <class Word>
   void zap(const TableRun<Word>& run) {
+    if (mm_.tables.frames().entries_in_use(run.table) == 0) return;
     const PagingFormat& format = mm_.tables.format();
     MappingCounts counts(mm_);
     std::int32_t cleared = 0;

@@ -104,9 +104,27 @@ void Tlb::flush_range(TlbMm& mm, const Part& part) {
                          .generation = mm.next_generation()});
 }
 
+// Mostly the caller's CPU is the only one that has `mm` loaded, and this is all it has missed.
 void Tlb::flush_page(TlbMm& mm, VirtAddr address) {
+  if (!active()) return;
   const VirtAddr page = address.align_down(kPageSize);
-  flush_range(mm, {.range = {page, page + kPageSize}});
+  const std::uint64_t generation = mm.next_generation();
+  const CpuId self = here();
+  Cpu& cpu = cpus_.data()[index_of(self)];
+  Slot& own = slot(cpu);
+  const bool whole = ceiling() == 0;
+  if (cpu.loaded == &mm && !cpu.lazy && own.generation + 1 == generation && !whole &&
+      !mm.cpus().any_but(self)) [[likely]] {
+    hardware_->flush_page(self, page);
+    count(cpu, VmEvent::kNrTlbLocalFlushOne);
+    own.generation = generation;
+    return;
+  }
+  flush_cpus(mm.cpus(), {.what = TlbFlush::What::kMm,
+                         .whole = whole,
+                         .mm = &mm,
+                         .range = {page, page + kPageSize},
+                         .generation = generation});
 }
 
 void Tlb::flush_kernel_range(VirtRange range) {

@@ -10,6 +10,12 @@ VirtAddr gap_start(const Vma& vma) {
 }
 Bytes gap_before(const Vma& vma) { return vma.range.start - gap_start(vma); }
 
+// What its leaf says of `vma`, which is there at `place`.
+void set_ends(const Vma& vma, unsigned place) {
+  vma.leaf->keys[place].end = vma.range.end;
+  vma.leaf->gaps[place] = gap_before(vma);
+}
+
 // The nodes that an entry more in `leaf` takes: one beside each that is full, and a new root.
 std::uint32_t nodes_to_grow(const VmaNode* leaf) {
   std::uint32_t nodes = 0;
@@ -211,8 +217,15 @@ void VmaTree::resize(Vma& vma, VirtRange range) {
   QUIRE_ASSERT(vma.next == nullptr || range.end <= vma.next->range.start);
   const SpinGuard guard(lock_);
   vma.range = range;
-  refresh(vma);
-  if (vma.next != nullptr) refresh(*vma.next);
+  const unsigned place = vma.leaf->place_of(vma);
+  set_ends(vma, place);
+  if (Vma* const next = vma.next; next != nullptr) {
+    if (next->leaf == vma.leaf)
+      set_ends(*next, place + 1);
+    else
+      refresh(*next);
+  }
+  refresh_up(*vma.leaf);
 }
 
 void VmaTree::replace(Vma& vma, Vma& by) {
@@ -231,11 +244,8 @@ void VmaTree::replace(Vma& vma, Vma& by) {
 
 // Where `vma` ends or what is before it has changed.
 void VmaTree::refresh(const Vma& vma) {
-  VmaNode& leaf = *vma.leaf;
-  const unsigned place = leaf.place_of(vma);
-  leaf.keys[place].end = vma.range.end;
-  leaf.gaps[place] = gap_before(vma);
-  refresh_up(leaf);
+  set_ends(vma, vma.leaf->place_of(vma));
+  refresh_up(*vma.leaf);
 }
 
 void VmaTree::refresh_up(VmaNode& node) {
