@@ -28,7 +28,9 @@ Result<void> Engine::start(const std::string& name, std::unique_ptr<Program> pro
                            std::optional<CpuId> cpu) {
   const OnCpu on_cpu(parts_.machine.cpus().front());
   QUIRE_TRY_ASSIGN(process, parts_.floor.processes().create({name, kSegments}, {.ipc_lock = true}));
-  spawn(add_process(*process, name), std::move(program), cpu);
+  LiveProcess& live = add_process(*process, name);
+  live.cpu = cpu;
+  spawn(live, std::move(program));
   return {};
 }
 
@@ -47,9 +49,10 @@ CpuContext& Engine::least_busy_cpu() {
   return parts_.machine.cpus()[static_cast<std::size_t>(least - threads_on_.begin())];
 }
 
-void Engine::spawn(LiveProcess& live, std::unique_ptr<Program> program, std::optional<CpuId> cpu) {
+void Engine::spawn(LiveProcess& live, std::unique_ptr<Program> program) {
   std::erase_if(threads_, [](const auto& thread) { return thread->finished(); });
-  CpuContext& home = cpu.has_value() ? parts_.machine.cpus()[index_of(*cpu)] : least_busy_cpu();
+  CpuContext& home =
+      live.cpu.has_value() ? parts_.machine.cpus()[index_of(*live.cpu)] : least_busy_cpu();
   ++threads_on_[index_of(home.cpu)];
   ++live.threads;
   ProgramThread& thread = *threads_.emplace_back(

@@ -6,9 +6,10 @@
 //   engine.start("sort", std::move(program));
 //   engine.run();                  what happened is in processes(), faults(), now_ns()
 //
-// Order      A thread has one CPU: the one that was asked for, or that with the fewest threads. It
-//            runs a turn, then CPUs whose clocks are behind go on; after its slice the others of
-//            its CPU have theirs. All of it follows from machine, programs and seed.
+// Order      A thread has one CPU: the one that was asked for its process or its parent, or that
+//            with the fewest threads. It runs a turn, then CPUs whose clocks are behind go on;
+//            after its slice the others of its CPU have theirs. All of it follows from machine,
+//            programs and seed.
 // Memory     Accesses need no content of frames. With `verify` the machine keeps it, each write
 //            puts a stamp into its page, and every read must find what the model of stamps.hpp has.
 // Short      When no page can be had, the process with most memory is killed as Linux's OOM killer
@@ -71,7 +72,7 @@ class Engine final : private AllocHelpers {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // A process that begins with the run. Errors: kNoMemory.
+  // A process that begins with the run, on `cpu` with all that it starts. Errors: kNoMemory.
   Result<void> start(const std::string& name, std::unique_ptr<Program> program,
                      std::optional<CpuId> cpu = {});
   // Each is called at its own times, and once more when the run is over.
@@ -99,7 +100,7 @@ class Engine final : private AllocHelpers {
   void switched(CpuContext& cpu);
   CpuContext& least_busy_cpu();
   LiveProcess& add_process(Process& process, const std::string& name);
-  void spawn(LiveProcess& live, std::unique_ptr<Program> program, std::optional<CpuId> cpu = {});
+  void spawn(LiveProcess& live, std::unique_ptr<Program> program);
   void thread_ended(LiveProcess& live, CpuContext& cpu);
   void end_process(LiveProcess& live);
   void close_files(LiveProcess& live);

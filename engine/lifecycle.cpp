@@ -32,6 +32,7 @@ Reply ProgramThread::act(Fork& call) {
   QUIRE_TRY_ASSIGN(child, engine_.parts_.floor.processes().fork(process()));
   LiveProcess& live = engine_.add_process(*child, live_.name);
   live.parent = live_.pid;
+  live.cpu = live_.cpu;
   live.files = live_.files;
   for (const auto& [descriptor, file] : live.files) file->get();
   if (engine_.options_.verify) live.stamps = forked(live_.stamps, *child->mm);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/stamps.hpp"
@@ -48,6 +49,7 @@ struct LiveProcess {
   State state = State::kRunning;
   std::string why;             // of an end that was none of its own
   unsigned threads = 0;
+  std::optional<CpuId> cpu;    // that its threads and children run on; none: wherever is room
   std::map<int, File*> files;  // by descriptor
   StampMap stamps;             // what its private pages hold, where that is checked
 

@@ -13,7 +13,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "engine/program.hpp"
@@ -23,7 +22,6 @@ namespace quire {
 enum class Pattern : std::uint8_t { kSequential, kRandom, kZipf, kStream, kForkStorm };
 
 struct SyntheticSpec {
-  std::string name{};
   Pattern pattern = Pattern::kSequential;
   Bytes memory = mib(64);
   std::uint64_t accesses = 0;  // of each thread or child; 0: as many as there are pages
@@ -33,7 +31,6 @@ struct SyntheticSpec {
   unsigned children = 16;      // of a fork storm
   std::string file{};          // mapped; empty: anonymous memory
   bool shared = false;
-  std::optional<CpuId> cpu{};
   std::uint64_t seed = 0;
 };
 

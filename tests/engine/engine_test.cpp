@@ -16,7 +16,7 @@ constexpr CostModel kFree{.hit_ps = 0, .second_hit_ps = 0, .walk_ps = 0, .fault_
 
 TEST(Engine, EachPageFaultsOnceHoweverOftenItIsTouched) {
   EngineMachine test;
-  EXPECT_EQ(test.run(make_synthetic({.name = "seq", .memory = kib(256), .accesses = 192})),
+  EXPECT_EQ(test.run(make_synthetic({.memory = kib(256), .accesses = 192})),
             RunEnd::kFinished);
   EXPECT_EQ(test.faults(FaultKind::kAnonymous), 64u);
   EXPECT_EQ(test.engine.fault_count(), 64u);
@@ -84,7 +84,7 @@ TEST(Engine, MemoryOfAnotherNodeIsFurtherAway) {
 
 TEST(Engine, StopsAtTheFaultThatWasAskedFor) {
   EngineMachine test({.until_fault = 17});
-  EXPECT_EQ(test.run(make_synthetic({.name = "seq", .memory = mib(1)})), RunEnd::kUntil);
+  EXPECT_EQ(test.run(make_synthetic({.memory = mib(1)})), RunEnd::kUntil);
   EXPECT_EQ(test.engine.fault_count(), 17u);
   EXPECT_EQ(test.floor.processes().count(), 1u);
   EXPECT_EQ(test.engine.processes().front()->anonymous, 17u);
@@ -92,13 +92,13 @@ TEST(Engine, StopsAtTheFaultThatWasAskedFor) {
 
 TEST(Engine, StopsAtATimeAndWhenItIsInterrupted) {
   EngineMachine timed({.until_ns = 50'000});
-  EXPECT_EQ(timed.run(make_synthetic({.name = "seq", .memory = mib(1), .accesses = 1 << 20})),
+  EXPECT_EQ(timed.run(make_synthetic({.memory = mib(1), .accesses = 1 << 20})),
             RunEnd::kUntil);
   EXPECT_GE(timed.engine.now_ns(), 50'000u);
   EXPECT_LT(timed.engine.now_ns(), 100'000u);
   const std::atomic<bool> interrupted = true;
   EngineMachine stopped({.interrupted = &interrupted});
-  EXPECT_EQ(stopped.run(make_synthetic({.name = "seq", .memory = mib(1), .accesses = 1 << 20})),
+  EXPECT_EQ(stopped.run(make_synthetic({.memory = mib(1), .accesses = 1 << 20})),
             RunEnd::kInterrupted);
 }
 
@@ -118,10 +118,10 @@ TEST(Engine, AnAccessThatIsNotAllowedEndsTheProcess) {
 
 TEST(Engine, WhoHasMostMemoryIsKilledWhenThereIsNoMore) {
   EngineMachine test;
-  ASSERT_TRUE(test.engine.start("small", make_synthetic({.name = "small", .memory = mib(8),
+  ASSERT_TRUE(test.engine.start("small", make_synthetic({.memory = mib(8),
                                                          .accesses = 4'000'000})).has_value());
   ASSERT_TRUE(
-      test.engine.start("large", make_synthetic({.name = "large", .memory = mib(56)})).has_value());
+      test.engine.start("large", make_synthetic({.memory = mib(56)})).has_value());
   EXPECT_EQ(test.engine.run(), RunEnd::kFinished);
   const auto& processes = test.engine.processes();
   EXPECT_EQ(processes[0]->state, LiveProcess::State::kExited);
@@ -256,7 +256,7 @@ std::string json_of_run(std::uint64_t seed) {
   Sampler sampler(test.engine, test.machine);
   test.engine.observe(sampler);
   for (const Pattern pattern : {Pattern::kZipf, Pattern::kForkStorm, Pattern::kRandom}) {
-    const SyntheticSpec spec{.name = "w", .pattern = pattern, .memory = mib(2),
+    const SyntheticSpec spec{.pattern = pattern, .memory = mib(2),
                              .accesses = 20'000, .threads = 2, .children = 5, .seed = seed};
     EXPECT_TRUE(test.engine.start("w", make_synthetic(spec)).has_value());
   }
@@ -289,7 +289,7 @@ TEST(Sampler, ShowsFreeMemoryGoingAndPagesInUse) {
   EngineMachine test;
   Sampler sampler(test.engine, test.machine);
   test.engine.observe(sampler);
-  test.run(make_synthetic({.name = "seq", .memory = mib(16), .accesses = 1 << 20}));
+  test.run(make_synthetic({.memory = mib(16), .accesses = 1 << 20}));
   const RunRecord record = sampler.finish();
   EXPECT_LE(record.times_ns.size(), Sampler::kMost + 1);
   EXPECT_GT(record.times_ns.size(), Sampler::kMost / 4);

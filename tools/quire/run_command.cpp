@@ -107,8 +107,9 @@ class Run {
  public:
   explicit Run(const RunOptions& options) : options_(options) {
     if (!options.report.empty()) page_ = read_file(report_page());
-    for (const std::string& path : options.workloads) add_workload(path);
+    for (const std::string& word : options.workloads) add_workloads(word);
     boot();
+    check_cpus();
     for (const std::string& setting : options.settings) apply_setting(*booted_, setting);
     start_engine();
     for (unsigned copy = 0; copy < options.copies; ++copy)
@@ -164,12 +165,6 @@ class Run {
   }
 
  private:
-  // Something to run, as often as wanted: a synthetic workload, or else a trace.
-  struct Workload {
-    std::string path;
-    std::optional<SyntheticSpec> synthetic;
-  };
-
   RunEnd go(RunObserver& observer) {
     engine_->observe(observer);
     Progress progress(*engine_, traces_);
@@ -180,11 +175,10 @@ class Run {
     return end;
   }
 
-  void add_workload(const std::string& path) {
-    if (!path.ends_with(".toml")) return workloads_.push_back({path, std::nullopt});
-    const auto read = run::read_workloads(path);
+  void add_workloads(const std::string& word) {
+    const auto read = run::read_workloads(word);
     if (!read) fail(read.error().text());
-    for (const SyntheticSpec& spec : *read) workloads_.push_back({path, spec});
+    workloads_.insert(workloads_.end(), read->begin(), read->end());
   }
 
   void boot() {
@@ -200,6 +194,17 @@ class Run {
     booted_ = std::move(*booted);
   }
 
+  void check_cpus() {
+    const std::size_t cpus = booted_->machine().cpus().size();
+    for (run::Workload& workload : workloads_) {
+      if (!workload.cpu.has_value() || index_of(*workload.cpu) < cpus) continue;
+      workload.cpu_place.what =
+          fmt::format("there is no CPU {}: the machine's last is {}", index_of(*workload.cpu),
+                      cpus - 1);
+      fail(workload.cpu_place.text());
+    }
+  }
+
   void start_engine() {
     Machine& machine = booted_->machine();
     const OnCpu on_cpu(machine.cpus().front());
@@ -213,26 +218,26 @@ class Run {
     engine_ = std::make_unique<Engine>(Engine::Parts{booted_->host(), machine, **floor}, options);
   }
 
-  void start(std::size_t number, unsigned copy) {
-    const Workload& workload = workloads_[number];
-    if (!workload.synthetic.has_value()) {
-      auto trace = trace::open_trace(workload.path);
-      if (!trace) fail(trace.error().text());
-      traces_.push_back(std::make_shared<unsigned>(0));
-      return begin(workload.path, run::make_trace_program(std::move(*trace), traces_.back()), {});
+  std::unique_ptr<Program> program_of(const run::Workload& workload, std::uint64_t seed) {
+    if (workload.trace.empty()) {
+      SyntheticSpec spec = workload.synthetic;
+      spec.seed = seed;
+      return make_synthetic(spec);
     }
-    SyntheticSpec spec = *workload.synthetic;
-    if (spec.cpu.has_value() && index_of(*spec.cpu) >= booted_->machine().cpus().size())
-      fail(fmt::format("workload {}: there is no CPU {}", spec.name, index_of(*spec.cpu)));
-    spec.seed = options_.seed + number * 1'000'003 + copy;
-    begin(spec.name, make_synthetic(spec), spec.cpu);
+    auto trace = trace::open_trace(workload.trace);
+    if (!trace) fail(trace.error().text());
+    traces_.push_back(std::make_shared<unsigned>(0));
+    return run::make_trace_program(std::move(*trace), traces_.back());
   }
 
-  void begin(const std::string& name, std::unique_ptr<Program> program,
-             std::optional<CpuId> cpu) {
-    const Result<void> started = engine_->start(name, std::move(program), cpu);
+  void start(std::size_t number, unsigned copy) {
+    const run::Workload& workload = workloads_[number];
+    const std::uint64_t seed = options_.seed + number * 1'000'003 + copy;
+    const Result<void> started =
+        engine_->start(workload.name, program_of(workload, seed), workload.cpu);
     if (!started.has_value())
-      fail(fmt::format("{}: no memory to begin with ({})", name, name_of(started.error())));
+      fail(fmt::format("{}: no memory to begin with ({})", workload.name,
+                       name_of(started.error())));
   }
 
   static const char* describe(RunEnd end) {
@@ -258,7 +263,7 @@ class Run {
 
   const RunOptions& options_;
   std::string page_;  // of the report, still without the run
-  std::vector<Workload> workloads_;
+  std::vector<run::Workload> workloads_;
   machine_file::MachineFile file_;
   std::unique_ptr<oracle::BootedMachine> booted_;
   std::vector<std::shared_ptr<unsigned>> traces_;  // how much of each is read
@@ -284,7 +289,9 @@ void run_page(std::uint64_t frame, const RunOptions& options) {
 // What says what is run, and how far.
 void add_options(CLI::App* command, const std::shared_ptr<RunOptions>& options) {
   command->add_option("machine", options->machine, "the machine file (TOML)")->required();
-  command->add_option("workloads", options->workloads, "traces, and workload files (TOML)")
+  command
+      ->add_option("workloads", options->workloads,
+                   "traces (T.qtr, or T.qtr@2 to run on CPU 2), and workload files (TOML)")
       ->required();
   command->add_option("--copies", options->copies, "how often each workload is started")
       ->check(CLI::Range(1, 4096))
