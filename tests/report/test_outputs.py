@@ -1,5 +1,6 @@
 """What `quire run` writes: the report's page, JSON and SQLite, held against each other."""
 
+import hashlib
 import json
 import os
 import resource
@@ -115,6 +116,46 @@ class Outputs(unittest.TestCase):
         self.assertFalse(os.path.exists(self.folder / "x.html"))
 
 
+# What ShippedRecordings finds, as sha256sum(1) writes it.
+SUMS = SOURCE / "tests/report/sums.txt"
+
+
+def sums_of_shipped_recordings(folder, alter_surroundings=lambda: None):
+    """Of the JSON, and of what the SQLite file holds, by name. Paths are part of both."""
+    command = [Path(QUIRE).resolve(), "run", "examples/machines/numa2.toml",
+               "examples/traces/sqlite.qtr@3", "examples/traces/pipeline.qtr",
+               "examples/workloads/mixed.toml", "--seed", "5", "--until", "1s", "--quiet",
+               "--json", folder / "run.json", "--sqlite", folder / "run.db"]
+    subprocess.run(command, cwd=SOURCE, check=True, preexec_fn=alter_surroundings)
+    with sqlite3.connect(folder / "run.db") as database:
+        dump = "\n".join(database.iterdump()).encode()
+    contents = {"run.json": (folder / "run.json").read_bytes(), "run.sql": dump}
+    return "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+                   for name, content in contents.items())
+
+
+class ShippedRecordings(unittest.TestCase):
+    """They come to the same bytes on every machine, whatever it was built with. A change of what is
+    simulated (the core, costs, translation caches, the recordings) changes them, and then
+        QUIRE=build/quire python3 tests/report/test_outputs.py --renew
+    writes them anew; nothing else may."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="quire-sums-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_come_to_the_bytes_that_they_always_came_to(self):
+        self.assertEqual(sums_of_shipped_recordings(self.folder), SUMS.read_text())
+
+    def test_come_to_them_in_other_surroundings(self):
+        def alter():
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            os.environ.update(LC_ALL="de_DE.UTF-8", TZ="Asia/Kathmandu", HOME="/nowhere",
+                              MALLOC_PERTURB_="85")
+
+        self.assertEqual(sums_of_shipped_recordings(self.folder, alter), SUMS.read_text())
+
+
 class BuildingThePage(unittest.TestCase):
     """scripts/build_report.sh on a copy of report/ without packages, with an npm that fails at one
     step."""
@@ -149,5 +190,10 @@ class BuildingThePage(unittest.TestCase):
         self.assertEqual((done.returncode, made), (0, True), done.stderr)
 
 
+def renew():
+    with tempfile.TemporaryDirectory() as folder:
+        SUMS.write_text(sums_of_shipped_recordings(Path(folder)))
+
+
 if __name__ == "__main__":
-    sys.exit(unittest.main())
+    sys.exit(renew() if sys.argv[1:] == ["--renew"] else unittest.main())
