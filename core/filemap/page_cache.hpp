@@ -63,7 +63,7 @@ class PageCache {
   [[nodiscard]] Page* find(Mapping& mapping, std::uint64_t index) {
     return mapping.find(array_, index);
   }
-  // `page` is locked, and in no page table.
+  // `page` is locked. Late faults may have mapped it: who cuts pages off unmaps once more behind.
   void remove(Mapping& mapping, Page& page);
 
   struct Faulted {
