@@ -83,6 +83,27 @@ TEST_F(Calls, AMoveThatFindsNoTableLeavesEverythingWhereItWas) {
   EXPECT_EQ(machine.read(process, kPlace + kPageSize, 5), "stays");
 }
 
+TEST_F(Calls, TheEndsOfAMappingAreUnmappedWhereThereIsNoMemoryForAnotherVma) {
+  ASSERT_TRUE(map_at(kPlace, 8).has_value());
+  for (unsigned i = 0; i < 8; ++i)
+    machine.write(process, kPlace + kPageSize * i, std::string(1, static_cast<char>('0' + i)));
+  Vma* const vma = mm.vmas.at(kPlace);
+  const PageCount total = mm.total, promised = mm.parts.committed.pages();
+  while (machine.pages().allocate(Gfp::kKernel | Gfp::kNoWarn, Order{0}, NodeId{0}) != nullptr) {
+  }
+  ASSERT_TRUE(do_munmap(caller, kPlace, kPageSize * 2).has_value());
+  ASSERT_TRUE(do_munmap(caller, kPlace + kPageSize * 5, kPageSize * 3).has_value());
+  EXPECT_EQ(mm.vmas.at(kPlace + kPageSize * 2), vma);
+  EXPECT_EQ(vma->range, (VirtRange{kPlace + kPageSize * 2, kPlace + kPageSize * 5}));
+  EXPECT_EQ(mm.vmas.at(kPlace + kPageSize), nullptr);
+  EXPECT_EQ(mm.rss(Rss::kAnon), PageCount{3});
+  EXPECT_EQ(total - mm.total, PageCount{5});
+  EXPECT_EQ(promised - mm.parts.committed.pages(), PageCount{5});
+  for (unsigned i = 2; i < 5; ++i)
+    EXPECT_EQ(machine.read(process, kPlace + kPageSize * i, 1),
+              std::string(1, static_cast<char>('0' + i)));
+}
+
 TEST_F(Calls, UnmappingFreesTablesThatMapNothingElse) {
   ASSERT_TRUE(map_at(kPlace, 1024).has_value());
   machine.touch(process, kPlace, Access::kUserWrite);

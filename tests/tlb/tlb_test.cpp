@@ -67,6 +67,39 @@ TEST_F(TlbTest, AProcessOfOneThreadIsFlushedWithoutAnyInterrupt) {
   EXPECT_TRUE(forgotten(0, kPage));
 }
 
+TEST_F(TlbTest, APageOfAProcessOfOneThreadIsFlushedAlone) {
+  world.run_on(1);
+  tlb.switch_mm(tlb.kernel());
+  world.run_on(0);
+  tlb.flush_page(mm, kPage);
+  EXPECT_EQ(tlb.loaded(CpuId{0}).generation, mm.generation());
+  EXPECT_EQ(count(VmEvent::kNrTlbRemoteFlush), 0u);
+  EXPECT_EQ(world.count_on(0, VmEvent::kNrTlbLocalFlushOne), 1u);
+  EXPECT_TRUE(forgotten(0, kPage));
+  EXPECT_FALSE(forgotten(0, kPage + kPageSize));
+}
+
+TEST_F(TlbTest, APageIsFlushedWithAllThatACpuHasMissed) {
+  world.run_on(1);
+  tlb.switch_mm(tlb.kernel());
+  world.run_on(0);
+  mm.next_generation();  // somebody else's flush is on its way
+  tlb.flush_page(mm, kPage);
+  EXPECT_EQ(tlb.loaded(CpuId{0}).generation, mm.generation());
+  EXPECT_EQ(world.count_on(0, VmEvent::kNrTlbLocalFlushAll), 1u);
+  EXPECT_TRUE(forgotten(0, kPage + kPageSize));
+}
+
+TEST_F(TlbTest, WithACeilingOfZeroEvenAPageIsFlushedByFlushingAll) {
+  world.run_on(1);
+  tlb.switch_mm(tlb.kernel());
+  world.run_on(0);
+  tlb.set_ceiling(0);
+  tlb.flush_page(mm, kPage);
+  EXPECT_EQ(world.count_on(0, VmEvent::kNrTlbLocalFlushAll), 1u);
+  EXPECT_TRUE(forgotten(0, kPage + kPageSize));
+}
+
 TEST_F(TlbTest, ThirtyThreePagesAreFlushedOneByOneAndMoreAtOnce) {
   tlb.flush_range(mm, {.range = {kPage, kPage + kPageSize * 33}});
   EXPECT_EQ(count(VmEvent::kNrTlbLocalFlushOne), 33u);
