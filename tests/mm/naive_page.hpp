@@ -18,6 +18,7 @@ struct NaiveObject {
   std::vector<bool> there;
   bool of_memory = true;
   bool reserved = true;  // all of it is promised, else what is there
+  bool leaves_memory = false;  // nobody knows any more which pages are there
 
   NaiveObject(std::uint64_t count, bool all_promised)
       : pages(count), there(count), reserved(all_promised) {}
@@ -31,13 +32,16 @@ struct NaivePage {
   static constexpr VmFlags kFlags =
       VmFlags::kAccess | VmFlags::kShared | VmFlags::kAnyLocked | VmFlags::kDontCopy |
       VmFlags::kWipeOnFork | VmFlags::kSeqRead | VmFlags::kRandRead | VmFlags::kNoReserve |
-      VmFlags::kAccount;
+      VmFlags::kAccount | VmFlags::kMergeable | VmFlags::kHugePage | VmFlags::kNoHugePage |
+      VmFlags::kDontDump;
   VmFlags flags{};    // of these
   std::string bytes;  // its own content; none: the object's, or zeros
   // Whether a page is there: surely, surely not, or the page of zeros may be.
   enum class There : std::uint8_t { kNo, kMaybe, kYes } there = There::kNo;
   std::shared_ptr<NaiveObject> object{};  // what it shows, unless it has been copied
   std::uint64_t index = 0;                // which page of it
+  bool given_up = false;                  // its content, until it is written again
+  bool may_be_gone = false;               // with it
 
   [[nodiscard]] bool beyond() const { return object != nullptr && index >= object->pages.size(); }
   [[nodiscard]] bool shows() const { return object != nullptr && bytes.empty() && !beyond(); }
@@ -47,6 +51,7 @@ struct NaivePage {
   }
   [[nodiscard]] There is_there() const {
     if (!shows()) return beyond() ? There::kNo : there;
+    if (object->leaves_memory) return There::kMaybe;
     return object->there[index] ? There::kYes : There::kNo;
   }
   void bring(There now) {
@@ -57,10 +62,12 @@ struct NaivePage {
   }
   void forget() {
     there = There::kNo;
+    given_up = false;
     bytes.clear();
   }
   // One byte is written; what is private is copied first.
   void write(Bytes offset, char value) {
+    given_up = false;
     if (!is_shared() && bytes.empty()) bytes = content();
     if (!is_shared()) there = There::kYes;
     std::string& to = is_shared() ? object->pages[index] : bytes;

@@ -14,6 +14,7 @@ class NaiveSpace {
   using There = NaivePage::There;
 
   std::map<std::uint64_t, NaivePage> pages;
+  VmFlags future{};  // the locks of what will be mapped
 
   // `first` and `count` in pages.
   struct Span {
@@ -33,6 +34,7 @@ class NaiveSpace {
     std::uint64_t index = 0;
   };
   void map(Span span, VmFlags flags, const Shown& shown) {
+    flags |= future;
     for (std::uint64_t i = 0; i < span.count; ++i) {
       NaivePage& page = pages[span.first + i] = fresh(flags);
       page.object = shown.object;
@@ -62,8 +64,8 @@ class NaiveSpace {
       const auto page = pages.find(at);
       if (page == pages.end()) {
         answer = Errno::kNoMemory;
-      } else if (!change(page->second)) {
-        return Errno::kInvalid;
+      } else if (const Answer refused = change(page->second); refused.has_value()) {
+        return refused;
       }
     }
     return answer;
@@ -107,32 +109,20 @@ class NaiveSpace {
     else if (page.there == There::kNo)
       page.there = There::kMaybe;
   }
-  Answer forget(Span span) {
-    return over_holes(span, [](NaivePage& page) {
-      if (any(page.flags & VmFlags::kLocked)) return false;
-      page.forget();
-      return true;
-    });
+  // mlockall: all that is mapped, or all that will be.
+  Answer lock_all(std::uint64_t flags) {
+    if ((flags & (lock::kAllCurrent | lock::kAllFuture)) == 0) return Errno::kInvalid;
+    const VmFlags locks =
+        (flags & lock::kAllOnFault) != 0 ? VmFlags::kAnyLocked : VmFlags::kLocked;
+    future = (flags & lock::kAllFuture) != 0 ? locks : VmFlags::kNone;
+    if ((flags & lock::kAllCurrent) == 0) return {};
+    for (auto& [at, page] : pages) page.flags = (page.flags & ~VmFlags::kAnyLocked) | locks;
+    for (const auto& [at, page] : pages) static_cast<void>(populate({at, 1}));
+    return {};
   }
-  Answer advise(Span span, Advice advice) {
-    struct Kind {
-      Advice advice;
-      VmFlags set, clear;
-    };
-    static constexpr Kind kKinds[] = {
-        {Advice::kDontFork, VmFlags::kDontCopy, VmFlags::kNone},
-        {Advice::kDoFork, VmFlags::kNone, VmFlags::kDontCopy},
-        {Advice::kWipeOnFork, VmFlags::kWipeOnFork, VmFlags::kNone},
-        {Advice::kKeepOnFork, VmFlags::kNone, VmFlags::kWipeOnFork},
-        {Advice::kSequential, VmFlags::kSeqRead, VmFlags::kRandRead},
-        {Advice::kRandom, VmFlags::kRandRead, VmFlags::kSeqRead},
-        {Advice::kNormal, VmFlags::kNone, VmFlags::kSeqRead | VmFlags::kRandRead}};
-    const auto [same, set, clear] = *std::ranges::find(kKinds, advice, &Kind::advice);
-    return over_holes(span, [set = set, clear = clear](NaivePage& page) {
-      if (any(set & VmFlags::kWipeOnFork) && page.object != nullptr) return false;
-      page.flags = (page.flags & ~clear) | set;
-      return true;
-    });
+  void unlock_all() {
+    future = VmFlags::kNone;
+    for (auto& [at, page] : pages) page.flags &= ~VmFlags::kAnyLocked;
   }
   // A page is moved over another place; the old one stays empty, or does not stay.
   struct Way {
@@ -164,6 +154,7 @@ class NaiveSpace {
   void write(std::uint64_t at, Bytes offset, char value) { pages.at(at).write(offset, value); }
   // This is the child's from now on.
   void fork() {
+    future = VmFlags::kNone;
     std::erase_if(pages, [](const auto& page) {
       return any(page.second.flags & VmFlags::kDontCopy);
     });

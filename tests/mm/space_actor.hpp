@@ -5,7 +5,7 @@
 #include <optional>
 #include <set>
 
-#include "tests/mm/naive_space.hpp"
+#include "tests/mm/naive_advice.hpp"
 #include "tests/mm/space_steps.hpp"
 #include "tests/process/process_calls.hpp"
 
@@ -60,9 +60,18 @@ class SpaceActor {
                     naive_.lock(span, VmFlags::kAnyLocked));
       case SpaceStep::Op::kUnlock:
         return same(do_munlock(caller(), start, length), naive_.lock(span, VmFlags::kNone));
-      case SpaceStep::Op::kAdvise: return advise(step);
+      case SpaceStep::Op::kLockAll:
+        return same(do_mlockall(caller(), step.value), naive_.lock_all(step.value));
+      case SpaceStep::Op::kUnlockAll:
+        do_munlockall(caller());
+        return naive_.unlock_all();
+      case SpaceStep::Op::kAdvise:
+        return same(do_madvise(caller(), start, length, static_cast<Advice>(step.value)),
+                    NaiveAdvice(static_cast<Advice>(step.value)).take(naive_, span));
       case SpaceStep::Op::kMove: return move(step);
-      case SpaceStep::Op::kGrow: return grow(step);
+      case SpaceStep::Op::kGrow:
+        return same(do_mremap(caller(), {start, kPageSize, kPageSize * 2, 0, VirtAddr{}}),
+                    naive_.grow(step.first));
       case SpaceStep::Op::kWrite: return write(step);
       case SpaceStep::Op::kRead: return read(step);
       default: return;
@@ -79,7 +88,7 @@ class SpaceActor {
   void compare_all() {
     compare();
     for (const auto& [number, page] : naive_.pages)
-      if (page.is_there() == There::kYes && any(page.flags & VmFlags::kAccess))
+      if (page.is_there() != There::kNo && any(page.flags & VmFlags::kAccess))
         compare_bytes(number, page);
   }
 
@@ -120,20 +129,9 @@ class SpaceActor {
     if ((step.more & map::kLocked) != 0) flags |= VmFlags::kLocked;
     naive_.map({step.first, step.count}, flags, shown);
   }
-  void advise(const SpaceStep& step) {
-    const auto advice = static_cast<Advice>(step.value);
-    const auto done =
-        do_madvise(caller(), at(step.first), size_of(PageCount{step.count}), advice);
-    const Span span{step.first, step.count};
-    same(done, advice == Advice::kDontNeed ? naive_.forget(span) : naive_.advise(span, advice));
-  }
   void move(const SpaceStep& step) {
     same(do_mremap(caller(), {at(step.first), kPageSize, kPageSize, step.value, at(step.more)}),
          naive_.move({step.first, step.more}, (step.value & remap::kDontUnmap) != 0));
-  }
-  void grow(const SpaceStep& step) {
-    same(do_mremap(caller(), {at(step.first), kPageSize, kPageSize * 2, 0, VirtAddr{}}),
-         naive_.grow(step.first));
   }
   bool reaches(const SpaceStep& step, VmFlags needed, Access access) {
     const auto there = naive_.pages.find(step.first);
@@ -171,9 +169,10 @@ class SpaceActor {
       compare_page(number, page->second);
     }
   }
-  void compare_page(std::uint64_t number, const NaivePage& page) {
+  void compare_page(std::uint64_t number, NaivePage& page) {
     std::uint8_t there = 9;
     same(do_mincore(caller(), at(number), kPageSize, {&there, 1}), {});
+    if (std::exchange(page.may_be_gone, false) && there == 0) page.forget();
     if (page.is_there() == There::kMaybe) return;
     ASSERT_EQ(there, page.is_there() == There::kYes ? 1 : 0) << number - first_;
   }

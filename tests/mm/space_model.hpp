@@ -10,7 +10,7 @@ class SpaceModel {
   SpaceModel(ProcessCalls& calls, Process& process, const SpaceSteps& steps)
       : calls_(calls), steps_(steps), parent_(SpaceActor(calls, process, steps.first())) {}
 
-  // What mappings of a file show from now on: all of it is in memory.
+  // What mappings of a file show from now on.
   void use(const SpaceActor::Shared& file) { parent_.use(file); }
   // Others use the address space as well, elsewhere.
   void share() { parent_.share(); }

@@ -2,8 +2,9 @@
 // pages are there, and the books, after each step.
 #include <fstream>
 
+#include "tests/mm/space_file.hpp"
 #include "tests/mm/space_model.hpp"
-#include "tests/process/ram_file.hpp"
+#include "tests/process/process_machine.hpp"
 #include "tests/support/sanitized.hpp"
 
 namespace quire {
@@ -25,17 +26,8 @@ TEST_P(SpaceModelRun, CallsDoWhatTheyDoToEachPageByItself) {
   const Committed& committed = mm.parts.committed;
   const PageCount before = committed.pages();
   SpaceModel model(machine, process, SpaceSteps(GetParam(), SpaceSteps::Family::kHeirs));
-  const std::string page(kPageSize.raw(), 'f');
-  std::string bytes;
-  auto object = std::make_shared<NaiveObject>(SpaceSteps::kFilePages, false);
-  for (std::string& content : object->pages) bytes += content = page;
-  object->there.assign(SpaceSteps::kFilePages, true);
-  object->of_memory = false;
-  testing::RamFile disk(machine, bytes);
-  ASSERT_TRUE(machine.floor->cache()
-                  .read(disk.file, {Bytes{0}, std::as_writable_bytes(std::span(bytes))})
-                  .has_value());
-  model.use({&disk.file, object});
+  SpaceFile file(machine);
+  model.use(file.shown());
   for (unsigned i = 0; i < kSteps; ++i) {
     const SpaceStep step = model.step();
     if (!HasFailure()) model.compare();

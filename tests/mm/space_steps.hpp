@@ -20,6 +20,8 @@ struct SpaceStep {
     kLock,
     kLockOnFault,
     kUnlock,
+    kLockAll,
+    kUnlockAll,
     kAdvise,
     kMove,
     kGrow,
@@ -49,6 +51,8 @@ struct SpaceStep {
       case Op::kLock: return by + "mlock" + range;
       case Op::kLockOnFault: return by + "mlock2" + range + " 0x1";
       case Op::kUnlock: return by + "munlock" + range;
+      case Op::kLockAll: return by + "mlockall " + hex(value);
+      case Op::kUnlockAll: return by + "munlockall";
       case Op::kAdvise: return by + "madvise" + range + " " + hex(value);
       case Op::kMove:
         return by + "mremap" + range + " 0x1000 " + hex(value) + " " + hex(more << kPageShift);
@@ -92,6 +96,7 @@ class SpaceSteps {
         kRead,   kRead,   kWrite,  kWrite,   kWrite, kWrite};
     SpaceStep step{.op = kOps[below(std::size(kOps))]};
     step.by_child = has_child_ && below(2) != 0;
+    if (family_ == Family::kHeirs && below(80) == 0) return lock_all(step);
     step.first = page();
     fill(step);
     return step;
@@ -105,6 +110,11 @@ class SpaceSteps {
     has_child_ = !had;
     if (!had) return {.op = kFork};
     return {.op = family_ == Family::kHeirs && below(2) != 0 ? kSucceed : kExit};
+  }
+  SpaceStep lock_all(SpaceStep step) {
+    step.op = below(2) != 0 ? SpaceStep::Op::kLockAll : SpaceStep::Op::kUnlockAll;
+    step.value = 1 + below(7);
+    return step;
   }
   void fill(SpaceStep& step) {
     using enum SpaceStep::Op;
@@ -138,6 +148,8 @@ class SpaceSteps {
     using enum Advice;
     static constexpr Advice kKinds[] = {kDontNeed,  kDontNeed,   kDontNeed,   kDontFork, kDoFork,
                                         kWipeOnFork, kKeepOnFork, kSequential, kRandom,   kNormal};
+    // All there are, and some that are none.
+    if (family_ == Family::kHeirs && below(2) != 0) return below(27);
     return static_cast<std::uint64_t>(kKinds[below(std::size(kKinds))]);
   }
 

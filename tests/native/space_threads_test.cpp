@@ -7,6 +7,7 @@
 
 #include "hosts/native/cpu_pool.hpp"
 #include "hosts/native/native_host.hpp"
+#include "tests/mm/space_file.hpp"
 #include "tests/mm/space_model.hpp"
 #include "tests/support/audited.hpp"
 #include "tests/support/sanitized.hpp"
@@ -64,6 +65,8 @@ TEST_F(SpaceThreads, EachInAProcessOfItsOwnSeesItsOwnMemory) {
     const Bytes all = process.mm->layout.task_size - VirtAddr{0};
     ASSERT_TRUE(do_munmap(floor->caller(process), VirtAddr{0}, all).has_value());
     SpaceModel model(*this, process, SpaceSteps(number + 1, SpaceSteps::Family::kHeirs));
+    SpaceFile file(*this);
+    model.use(file.shown());
     run(model);
     exit(model.last());
   });

@@ -6,13 +6,13 @@
 #include <string>
 
 #include "fault/fault.hpp"
-#include "tests/process/process_machine.hpp"
+#include "tests/process/process_calls.hpp"
 
-namespace quire::testing {
+namespace quire {
 
 class RamFile final : public BlockFile {
  public:
-  RamFile(ProcessMachine& test, std::string text)
+  RamFile(ProcessCalls& test, std::string text)
       : bytes(std::move(text)),
         cache_(test.floor->cache()),
         mapping(test.floor->file_nodes(), this, Bytes{bytes.size()}),
@@ -62,4 +62,4 @@ class RamFile final : public BlockFile {
   File file;
 };
 
-}  // namespace quire::testing
+}  // namespace quire
