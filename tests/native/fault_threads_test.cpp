@@ -2,8 +2,10 @@
 // cut off from their file: whoever reads sees what somebody wrote there, or zeros.
 #include <unistd.h>
 
+#include <array>
 #include <barrier>
 #include <cstdlib>
+#include <cstring>
 
 #include "hosts/native/native_file.hpp"
 #include "tests/native/process_threads.hpp"
@@ -82,29 +84,42 @@ TEST_F(FaultThreads, PagesThatOthersTakeAwayAreNeverSomebodyElses) {
   });
 }
 
-// Of a page that is pinned, a write by the program is one to that very page, whoever forks.
+// Of a page that is pinned, a write by the program is one to that very page, whoever forks; and
+// the child's copy of it is of one moment.
 TEST_F(FaultThreads, APageThatIsPinnedWhileOthersForkStaysTheProcesssOwn) {
-  on_threads(1, [](ProcessThread& thread, unsigned) {
-    ASSERT_TRUE(thread.map(range({0, kSharedPages}), kReadWrite).has_value());
+  constexpr std::uint64_t kPages = 256;  // so that a fork lasts
+  using Bytes4k = std::array<std::byte, kPageSize.raw()>;
+  const auto all_the_same = [](const Bytes4k& bytes) {
+    return std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+  };
+  on_threads(1, [&](ProcessThread& thread, unsigned) {
+    ASSERT_TRUE(thread.map(range({0, kPages}), kReadWrite).has_value());
+    for (std::uint64_t i = 0; i < kPages; ++i) thread.write(page(i), 0);
   });
   std::atomic<bool> done = false;
   on_threads(2, [&](ProcessThread& thread, unsigned number) {
-    if (number != 0) {
-      while (!done) thread.floor.processes().exit(**thread.floor.processes().fork(thread.self));
-      return;
+    Random random(number + 1);
+    Bytes4k bytes{};
+    for (unsigned i = 0; number != 0 && i < 200 && !HasFailure(); ++i) {
+      Process& child = **thread.floor.processes().fork(thread.self);
+      for (std::uint64_t at = 0; at < kPages; at += 8) {
+        EXPECT_TRUE(thread.floor.memory().read(child, page(at), bytes).has_value());
+        EXPECT_TRUE(all_the_same(bytes)) << "page " << at << " was copied while it changed";
+      }
+      thread.floor.processes().exit(child);
     }
-    for (unsigned i = 0; i < kUseRounds && !HasFatalFailure(); ++i) {
+    if (number != 0) done = true;
+    for (unsigned i = 0; !done && !HasFailure(); ++i) {
       Page* pinned = nullptr;
-      const VirtAddr at = page(i % kSharedPages);
+      const VirtAddr at = page(random.below(kPages / 8) * 8);
       const auto had = pin_user_pages_fast(thread.floor.faults(), *thread.self.mm,
                                            {at, Foll::kWrite, {&pinned, 1}});
       EXPECT_TRUE(had.has_value());
-      thread.write(at, i);
-      const std::byte* const content = machine_.map().content_of(*pinned);
-      EXPECT_EQ(*reinterpret_cast<const std::uint64_t*>(content), i);
+      bytes.fill(static_cast<std::byte>(i));
+      EXPECT_TRUE(thread.floor.memory().write(thread.self, at, bytes).has_value());
+      EXPECT_EQ(std::memcmp(machine_.map().content_of(*pinned), bytes.data(), bytes.size()), 0);
       unpin_user_pages(thread.self.mm->parts, {&pinned, 1}, Written::kYes);
     }
-    done = true;
   });
 }
 
@@ -192,6 +207,35 @@ TEST_F(FileFaultThreads, APrivateCopyOfWhatIsCutOffGoesWithIt) {
       std::uint64_t word = 0;
       EXPECT_FALSE(thread.try_read(page(0), word)) << "round " << i;
       EXPECT_TRUE(floor_->cache().truncate(*mapping_, kPageSize).has_value());
+    }
+  });
+}
+
+// Copies of its pages that processes have of their own go with the end of a file, pinned or not,
+// and those that a fork makes meanwhile as well.
+TEST_F(FileFaultThreads, PinnedCopiesOfAFileThatShrinksAreForkedOrGone) {
+  on_threads(1, [&](ProcessThread& thread, unsigned) {
+    ASSERT_TRUE(thread.map(range({0, kSharedPages}), kReadWrite, &*file_).has_value());
+  });
+  std::atomic<bool> done = false;
+  on_threads(3, [&](ProcessThread& thread, unsigned number) {
+    Random random(number + 1);
+    for (unsigned i = 0; number == 2 && !done; ++i) resize(random);
+    for (unsigned i = 0; number == 1 && i < kUseRounds / 3; ++i)
+      thread.floor.processes().exit(**thread.floor.processes().fork(thread.self));
+    if (number == 1) done = true;
+    while (number == 0 && !done && !HasFailure()) {
+      const std::uint64_t at = random.below(kSharedPages);
+      Page* pinned = nullptr;
+      if (!pin_user_pages(thread.floor.faults(), *thread.self.mm,
+                          {page(at), Foll::kWrite, {&pinned, 1}})
+               .has_value())
+        continue;
+      static_cast<void>(thread.try_write(page(at), PageTag{at}.word(1)));
+      std::uint64_t seen = 0;
+      std::memcpy(&seen, machine_.map().content_of(*pinned), sizeof seen);
+      EXPECT_TRUE(PageTag{at}.is_in(seen)) << "page " << at << " has " << seen;
+      unpin_user_pages(thread.self.mm->parts, {&pinned, 1}, Written::kYes);
     }
   });
 }

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "fault/fault.hpp"
-#include "tests/process/process_calls.hpp"
+#include "tests/process/process_machine.hpp"
 
 namespace quire {
 
