@@ -8,6 +8,8 @@
 
 #include <csignal>
 #include <regex>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -98,6 +100,14 @@ class Traced : public ::testing::Test {
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, "", text_of(err)};
   }
 
+  // The first number of that name in the JSON.
+  [[nodiscard]] std::uint64_t figure(const std::string& name) const {
+    const std::string json = text_of(out("json"));
+    const std::size_t at = json.find("\"" + name + "\":");
+    EXPECT_NE(at, json.npos) << name;
+    return at == json.npos ? 0 : std::strtoull(json.c_str() + at + name.size() + 3, nullptr, 10);
+  }
+
  private:
   Scratch scratch_;
 };
@@ -127,6 +137,67 @@ TEST_F(Traced, ProgramsThatDoNotFitTogetherAreKilledUntilTheRestDo) {
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr(" killed "));
   EXPECT_THAT(run.out, HasSubstr(" exited "));
+}
+
+TEST_F(Traced, RunStopsAtTheTimeThatItIsTold) {
+  const auto time = [&](const std::string& until) {
+    const Outcome run = quire("run -q " + example("tiny-4m") + " " + kTrace + " --until " + until +
+                              " --json " + out("json"));
+    EXPECT_EQ(run.status, 0) << run.err;
+    return figure("time_ns");
+  };
+  // A turn is 20 us, a wait for the disk some more.
+  const std::uint64_t stopped = time("2ms");
+  EXPECT_GE(stopped, 2'000'000u);
+  EXPECT_LE(stopped, 2'200'000u);
+  EXPECT_EQ(time("2000us"), stopped);
+  EXPECT_EQ(time("2000000ns"), stopped);
+  EXPECT_THAT(text_of(out("json")), HasSubstr("\"end\":\"stopped as asked\""));
+  EXPECT_GT(time("1s"), 3'000'000u);
+  EXPECT_THAT(text_of(out("json")), HasSubstr("\"end\":\"finished\""));
+}
+
+TEST_F(Traced, RunStopsRightAfterTheFaultThatItIsTold) {
+  ASSERT_EQ(quire("run -q " + example("tiny-4m") + " " + kTrace + " --until fault=50 --json " +
+                  out("json")).status, 0);
+  const std::string json = text_of(out("json"));
+  std::smatch kinds;
+  ASSERT_TRUE(std::regex_search(json, kinds, std::regex("\"faults\":\\{([^}]*)\\}")));
+  std::uint64_t sum = 0;
+  std::istringstream left(kinds[1]);
+  for (std::string kind; std::getline(left, kind, ',');)
+    sum += std::stoull(kind.substr(kind.find(':') + 1));
+  EXPECT_EQ(sum, 50u);
+}
+
+TEST_F(Traced, QuietRunPrintsNothing) {
+  const Outcome run = quire("run -q " + example("tiny-4m") + " " + kTrace);
+  EXPECT_EQ(run.out + run.err, "");
+}
+
+TEST_F(Traced, PageIsOneOfTheMachines) {
+  const std::string rest = " " + example("tiny-4m") + " " + kTrace + " --until 1us";
+  const Outcome beyond = quire("page 0x10000000" + rest);
+  const std::string words = "the machine's last is ";
+  const std::size_t at = beyond.err.find(words);
+  ASSERT_NE(at, beyond.err.npos) << beyond.err;
+  const std::uint64_t last = std::stoull(beyond.err.substr(at + words.size()), nullptr, 16);
+  EXPECT_EQ(quire("page " + std::to_string(last + 1) + rest).status, 1);
+  EXPECT_EQ(quire("page " + std::to_string(last) + rest).status, 0);
+  EXPECT_EQ(quire("page " + std::to_string(last) + rest + " >/dev/full; exit $?; true").status, 1);
+}
+
+TEST_F(Traced, WorkloadsTouchOtherPagesWithAnotherSeed) {
+  std::ofstream(out("w.toml"))
+      << "[[workload]]\npattern = \"random\"\nmemory = \"1M\"\naccesses = 300\n";
+  const auto faults = [&](const std::string& seed) {
+    EXPECT_EQ(quire("run -q " + example("tiny-4m") + " " + out("w.toml") + " --seed " + seed +
+                    " --json " + out("json")).status, 0);
+    return figure("anonymous");
+  };
+  const std::uint64_t first = faults("1");
+  EXPECT_EQ(faults("1"), first);
+  EXPECT_NE(std::set({first, faults("2"), faults("3"), faults("4")}).size(), 1u);
 }
 
 TEST_F(Traced, RunDrawsABarThatGrowsAndTakesItAwayWhenInterrupted) {

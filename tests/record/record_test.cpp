@@ -110,7 +110,25 @@ TEST_F(Recording, InOrderOfAllAccessesTouchesTheSamePages) {
         touched.emplace(access.page + i * static_cast<std::uint64_t>(access.stride), access.touch);
     return touched;
   };
-  EXPECT_EQ(pages("--window 1"), pages(""));
+  const auto each = pages("--window 1");
+  const std::size_t events = events_of(trace()).size();
+  EXPECT_EQ(each, pages(""));
+  EXPECT_GT(events, 10 * events_of(trace()).size());
+}
+
+TEST_F(Recording, HasTheCommandAsAShellTakesIt) {
+  EXPECT_EQ(record("-- sh -c 'exit 0' \"it's\"").status, 0);
+  const auto reader = open_trace(trace());
+  ASSERT_TRUE(reader.has_value());
+  EXPECT_EQ((*reader)->header().command, "sh -c 'exit 0' 'it'\\''s'");
+}
+
+// In the end there is nothing more that could be recorded.
+TEST_F(Recording, WaitsForWhatAProgramLeavesBehind) {
+  EXPECT_EQ(record("-- sh -c 'sleep 0.3 & exit 4'").status, 4);
+  const std::vector<Event> events = events_of(trace());
+  EXPECT_EQ(all<Exec>(events).size(), 2u);
+  EXPECT_EQ(all<Exit>(events).size(), 2u);
 }
 
 TEST_F(Recording, OfAMissingProgramEndsWith127AndNoTrace) {
@@ -156,6 +174,7 @@ TEST_F(Recording, ThatIsInterruptedIsATraceOfWhatWasUntilThen) {
   const pid_t group = fork();
   if (group == 0) {
     setpgid(0, 0);
+    std::signal(SIGINT, SIG_DFL);  // a shell's background has it ignored
     execl("/bin/sh", "sh", "-c",
           ("exec " + tools::tool() + " record -o " + trace() + " -- sh -c 'echo > " +
            file("ready") + "; exec sleep 100' 2>" + file("said")).c_str(),
