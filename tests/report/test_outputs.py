@@ -135,7 +135,7 @@ def sums_of_shipped_recordings(folder, alter_surroundings=lambda: None):
 
 
 class ShippedRecordings(unittest.TestCase):
-    """They come to the same bytes on every machine, whatever it was built with. A change of what is
+    """They come to the same bytes on every machine: this holds each to it. A change of what is
     simulated (the core, costs, translation caches, the recordings) changes them, and then
         QUIRE=build/quire python3 tests/report/test_outputs.py --renew
     writes them anew; nothing else may."""
