@@ -2,6 +2,7 @@
 
 #include "fault/fault.hpp"
 #include "mm/shmem_file.hpp"
+#include "mm/unmap.hpp"
 
 namespace quire::backing {
 namespace {
@@ -23,6 +24,9 @@ Result<VmFlags> allow_writer(const File& file, VmFlags flags) {
 }  // namespace
 
 Result<VmFlags> allow(const MmapRequest& request, VmFlags flags) {
+  const std::uint64_t length = page_align(request.length).raw();
+  if (length > kLargestFile || request.offset.raw() > kLargestFile - length)
+    return Errno::kOverflow;
   if (request.file->mapping().users() == nullptr) return Errno::kNoDevice;
   const File::Mode mode = request.file->mode();
   const std::uint64_t type = request.flags & map::kType;

@@ -5,7 +5,11 @@
 
 #include "mm/calls.hpp"
 
-namespace quire::backing {
+namespace quire {
+
+inline constexpr std::uint64_t kLargestFile = 0x7fffffffffffffff;  // s_maxbytes
+
+namespace backing {
 
 // Whether the file lets itself be mapped so, and the flags that the VMA gets then.
 // Errors: kAccess, kNoDevice, kInvalid, kOverflow, kNotSupported, kPermission, kTextBusy.
@@ -28,4 +32,5 @@ Result<void> read_ahead(Vma& vma, VirtRange part);
 Result<void> punch(Vma& vma, VirtRange part);
 Result<void> write_back(const Vma& vma, VirtRange part);
 
-}  // namespace quire::backing
+}  // namespace backing
+}  // namespace quire

@@ -1,12 +1,12 @@
 #include "mm/file_calls.hpp"
 
+#include "mm/backing.hpp"
 #include "mm/shmem_file.hpp"
 
 namespace quire {
 namespace {
 
-constexpr std::uint64_t kLargestFile = 0x7fffffffffffffff;  // s_maxbytes
-constexpr std::size_t kMostAtOnce = 0x7ffff000;             // MAX_RW_COUNT
+constexpr std::size_t kMostAtOnce = 0x7ffff000;  // MAX_RW_COUNT
 
 PageCache& cache_of(const Process& process) { return process.mm->parts.cache; }
 

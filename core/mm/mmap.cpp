@@ -34,8 +34,6 @@ Result<void> check_numbers(const Caller& caller, const MmapRequest& request) {
   if (!request.length) return Errno::kInvalid;
   const Bytes length = page_align(request.length);
   if (!length) return Errno::kNoMemory;
-  const std::uint64_t pgoff = request.offset.raw() >> kPageShift;
-  if (pgoff + whole_pages(length).raw() < pgoff) return Errno::kOverflow;
   const Mm& mm = caller.mm;
   if (mm.vmas.count() > mm.parts.rules.max_map_count()) return Errno::kNoMemory;
   return {};

@@ -63,6 +63,52 @@ TEST_F(Calls, WithOvercommitOffWhatIsPromisedStaysBelowTheLimit) {
   EXPECT_EQ(mm.parts.committed.pages(), promised - limit / 2);
 }
 
+TEST_F(Calls, WhatIsMappedOverDoesNotCountWhereTheLimitIsReached) {
+  ASSERT_TRUE(map_at(kPlace, 8).has_value());
+  mm.limits.address_space = size_of(mm.total).raw();
+  EXPECT_TRUE(map_at(kPlace, 8).has_value());
+  EXPECT_EQ(map_at(kPlace, 9).error(), Errno::kNoMemory);
+  EXPECT_EQ(map_at(kPlace + gib(1), 1).error(), Errno::kNoMemory);
+}
+
+TEST_F(Calls, ThePeakIsKeptWhenAMappingGoes) {
+  ASSERT_TRUE(map_at(kPlace, 64).has_value());
+  machine.write(process, kPlace, "touched");
+  const PageCount total = mm.total;
+  const PageCount resident = mm.resident();
+  ASSERT_TRUE(do_munmap(caller, kPlace, size_of(PageCount{64})).has_value());
+  EXPECT_EQ(mm.peak_total, total.raw());
+  EXPECT_EQ(mm.peak_resident, resident.raw());
+}
+
+// As 6.1 answers, of files on disks and of memfd_create; without a file any offset will do.
+TEST_F(Calls, NothingIsMappedOfWhatLiesBehindTheLargestFile) {
+  struct Case {
+    std::uint64_t pages;
+    std::uint64_t offset;
+    bool fits;
+  };
+  static constexpr Case kCases[] = {
+      {1, 0x7fffffffffffe000, true},  {1, 0x7ffffffffffff000, false},
+      {1, 0x8000000000000000, false}, {1, 0xfffffffffffff000, false},
+      {2, 0x7fffffffffffd000, true},  {2, 0x7fffffffffffe000, false}};
+  const auto file = ShmemFile::make(mm.parts, {.path = {"/memfd:large"}});
+  ASSERT_TRUE(file.has_value());
+  for (const Case& one : kCases) {
+    MmapRequest request{.length = size_of(PageCount{one.pages}), .prot = prot::kRead};
+    request.offset = Bytes{one.offset};
+    request.flags = kPrivate;
+    EXPECT_TRUE(do_mmap(caller, request).has_value());
+    request.flags = map::kPrivate;
+    request.file = *file;
+    const auto mapped = do_mmap(caller, request);
+    EXPECT_EQ(mapped.has_value() ? Errno{} : mapped.error(),
+              one.fits ? Errno{} : Errno::kOverflow)
+        << std::hex << one.offset;
+  }
+  (*file)->put();
+}
+
 TEST_F(Calls, AMoveThatFindsNoTableLeavesEverythingWhereItWas) {
   ASSERT_TRUE(map_at(kPlace, 3).has_value());
   machine.write(process, kPlace + kPageSize, "stays");

@@ -45,11 +45,13 @@ class FaultThreads : public ProcessThreads {
     const std::uint64_t first = random.below(kSharedPages);
     const VirtRange some = range({first, 1 + random.below(kSharedPages - first)});
     const Caller caller = thread.caller();
-    switch (random.below(6)) {
-      case 0:
-        ASSERT_TRUE(do_munmap(caller, some.start, some.length()).has_value());
-        ASSERT_TRUE(thread.map(some, kReadWrite).has_value());
+    switch (random.below(8)) {
+      case 0: {
+        const VirtRange gone = random.below(2) != 0 ? some : range({0, kSharedPages});
+        ASSERT_TRUE(do_munmap(caller, gone.start, gone.length()).has_value());
+        ASSERT_TRUE(thread.map(gone, kReadWrite).has_value());
         return;
+      }
       case 1:
         static_cast<void>(do_mprotect(caller, some.start, some.length(), prot::kRead));
         static_cast<void>(do_mprotect(caller, some.start, some.length(), kReadWrite));
@@ -64,6 +66,13 @@ class FaultThreads : public ProcessThreads {
         return;
       case 3:
         static_cast<void>(do_madvise(caller, some.start, some.length(), Advice::kFree));
+        return;
+      case 4:
+        static_cast<void>(do_mlock(caller, some.start, some.length()));
+        static_cast<void>(do_munlock(caller, some.start, some.length()));
+        return;
+      case 5:
+        static_cast<void>(do_madvise(caller, some.start, some.length(), Advice::kPopulateWrite));
         return;
       default:
         static_cast<void>(do_madvise(caller, some.start, some.length(), Advice::kDontNeed));

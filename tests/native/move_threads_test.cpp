@@ -30,8 +30,15 @@ TEST_F(MoveThreads, NoPageEscapesFromAFileThatShrinksByBeingMoved) {
   constexpr unsigned kRounds = 100;
   std::atomic<unsigned> filled = 0;
   std::atomic<unsigned> cut = 0;
-  on_threads(2, [&](ProcessThread& thread, unsigned number) {
-    for (unsigned round = 1; round <= kRounds; ++round) {
+  on_threads(3, [&](ProcessThread& thread, unsigned number) {
+    // Faults at both places meet the moves.
+    for (Random random(1); number == 2 && cut != kRounds;) {
+      std::uint64_t seen = 0;
+      const std::uint64_t at = random.below(kMoved.count);
+      static_cast<void>(
+          thread.try_read(page((random.below(2) != 0 ? kElsewhere : kMoved.first) + at), seen));
+    }
+    for (unsigned round = 1; number != 2 && round <= kRounds; ++round) {
       if (number != 0) {
         while (filled != round) host_.yield();
         EXPECT_TRUE(floor_->cache().truncate(*shown, Bytes{0}));

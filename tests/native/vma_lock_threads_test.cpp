@@ -32,8 +32,13 @@ class VmaLockThreads : public ProcessThreads {
         expected[page] = (std::uint64_t{worker} << 32) + round + 1;
         thread.write(at, expected[page]);
       }
-      if (round % 16 != 0) continue;
-      ASSERT_TRUE(do_madvise(thread.caller(), mine.start, mine.length(), Advice::kDontNeed));
+      if (round % 4 != 0) continue;
+      // A new mapping looks beside it for whose pages it could go on with.
+      if (round % 8 != 0) {
+        ASSERT_TRUE(thread.map(mine, kReadWrite).has_value());
+      } else {
+        ASSERT_TRUE(do_madvise(thread.caller(), mine.start, mine.length(), Advice::kDontNeed));
+      }
       std::ranges::fill(expected, 0);
     }
   }

@@ -94,6 +94,11 @@ class Scenario {
     for (const std::uint64_t page : {1, 4, 9, 40}) write(page * kPage + 200, "written");
     test_.floor->cache().drop_caches();
     for (const std::uint64_t page : {30, 31}) write(page * kPage + 300, "read and written");
+    // What was written behind the cut is gone, and zeros are there when it is long again.
+    for (const std::uint64_t size : {40 * kPage + 203, pattern().size()}) {
+      EXPECT_TRUE(do_ftruncate(process_, first_, static_cast<std::int64_t>(size)).has_value());
+      naive_.resize(size, '\0');
+    }
   }
   void touch(VirtAddr at, Access access) {
     twice([&] {
