@@ -14,6 +14,10 @@ std::uint64_t seed_of(const std::string& path) {
   return seed;
 }
 
+// The first of virtio's disks, with ext4 on it: numbers below belong to the file system itself.
+constexpr std::uint32_t kDiskMajor = 254;
+constexpr std::uint64_t kFirstInode = 12;
+
 }  // namespace
 
 StoredFile::StoredFile(const Parts& parts, std::string path, Bytes size)
@@ -95,6 +99,9 @@ File& FileStore::open(const std::string& path, Bytes size, File::Mode mode) {
   if (file == nullptr) {
     file = std::make_unique<StoredFile>(
         StoredFile::Parts{disk_, parts_.floor.file_nodes(), parts_.stamps}, path, size);
+    FileIdentity& identity = file->mapping().identity;
+    identity.device_major = kDiskMajor;
+    identity.inode = kFirstInode + files_.size() - 1;
     parts_.floor.cache().open(file->mapping());
   }
   auto opened = std::make_unique<File>(file->mapping(), mode, file->path(), this);

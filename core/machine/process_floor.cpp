@@ -77,6 +77,7 @@ Result<void> ProcessFloor::start(Arena& arena) {
   faults_.emplace(*anon_vmas_);
   mm_parts_.emplace(MmParts{parts_.host, parts_.map, parts_.nodes, parts_.pages, parts_.kernel,
                             parts_.mmu.tlb(), lru_, cache_, rules_, parts_.figures.committed,
+                            last_shmem_inode_,
                             *mms, *vmas, *vma_nodes, *file_nodes_, parts_.kmalloc,
                             parts_.map.pfn_of(*zeros), parts_.keep_content,
                             parts_.vma_locks});

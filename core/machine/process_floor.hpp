@@ -110,6 +110,7 @@ class ProcessFloor {
   PageCache cache_;
   Flusher flusher_;
   KmemCache* file_nodes_ = nullptr;
+  std::atomic<std::uint64_t> last_shmem_inode_ = 1;  // the folder's, which nobody sees
   std::optional<AnonVmas> anon_vmas_;
   std::optional<Faults> faults_;
   std::optional<MmParts> mm_parts_;

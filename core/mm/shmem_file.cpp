@@ -23,6 +23,9 @@ ShmemFile::ShmemFile(const MmParts& parts, const Plan& plan, std::string_view pa
       file_(mapping_, {}, path, this) {
   if (plan.promise_by_page) mapping_.set_blocks(&blocks_);
   mapping_.set_seals(plan.seals);
+  constexpr std::uint32_t kShmemDevice = 1;  // the first without a disk
+  mapping_.identity.device_minor = kShmemDevice;
+  mapping_.identity.inode = parts.last_shmem_inode.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 // The path lies behind the object.

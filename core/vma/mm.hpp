@@ -76,6 +76,7 @@ struct MmParts {
   PageCache& cache;
   const VmRules& rules;
   Committed& committed;
+  std::atomic<std::uint64_t>& last_shmem_inode;
   KmemCache& mms;
   KmemCache& vmas;
   KmemCache& vma_nodes;

@@ -4,6 +4,7 @@
 // the section "The ground" by yours. docs/HOST.md walks through it.
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "machine/machine.hpp"
@@ -209,6 +210,43 @@ bool use_pages(Machine& machine, PageCount wanted) {
   return intact && freed == wanted;
 }
 
+// A process writes to memory of its own and forks; the child writes there as well. Returns whether
+// each reads what it should, and the child at first what its parent wrote.
+Result<bool> run_processes(Machine& machine) {
+  constexpr std::string_view kParents = "written by the parent";
+  constexpr std::string_view kChilds = "and by the child alone";
+  constexpr Segment kProgram[] = {
+      {{VirtAddr{0x400000}, VirtAddr{0x401000}}, VmFlags::kRead | VmFlags::kExec}};
+  QUIRE_TRY_ASSIGN(floor, machine.processes());
+  Processes& processes = floor->processes();
+  UserMemory& memory = floor->memory();
+  const auto reads = [&](Process& process, VirtAddr at, std::string_view wanted) {
+    char text[32];
+    const std::span<char> there(text, wanted.size());
+    processes.run(process);  // its page tables are the CPU's from now on
+    return memory.read(process, at, std::as_writable_bytes(there)).has_value() &&
+           std::string_view(text, wanted.size()) == wanted;
+  };
+  const auto write = [&](Process& process, VirtAddr at, std::string_view text) {
+    processes.run(process);
+    return memory.write(process, at, std::as_bytes(std::span(text)));
+  };
+  QUIRE_TRY_ASSIGN(parent, processes.create({"parent", kProgram}));
+  MmapRequest request;
+  request.length = kPageSize;
+  request.prot = prot::kRead | prot::kWrite;
+  request.flags = map::kPrivate | map::kAnonymous;
+  QUIRE_TRY_ASSIGN(at, do_mmap(floor->caller(*parent), request));
+  QUIRE_TRY(write(*parent, at, kParents));
+  QUIRE_TRY_ASSIGN(child, processes.fork(*parent));
+  const bool inherited = reads(*child, at, kParents);
+  QUIRE_TRY(write(*child, at, kChilds));
+  const bool apart = reads(*child, at, kChilds) && reads(*parent, at, kParents);
+  processes.exit(*child);
+  processes.exit(*parent);
+  return inherited && apart;
+}
+
 // The whole life of this program. Its value is the exit status.
 std::uint64_t run() {
   bring_up_cpu();
@@ -232,7 +270,11 @@ std::uint64_t run() {
   Text text(sink);
   text.str("minimal_host: ").dec(before).str(" pages free, ").dec(kWanted.raw());
   text.str(" allocated, written and freed, ").dec(after).str(" pages free").nl();
-  return intact && before == after && before > kWanted.raw() ? 0 : 1;
+  const Result<bool> ran = run_processes(machine);
+  const bool well = ran.has_value() && *ran && machine.audit(sink).has_value();
+  text.str("minimal_host: a process that maps, writes, forks and reads ");
+  text.str(well ? "saw what Linux would show it" : "failed").nl();
+  return intact && before == after && before > kWanted.raw() && well ? 0 : 1;
 }
 
 }  // namespace

@@ -186,7 +186,7 @@ TEST(FileApi, AMemfdIsSharedMemoryByDescriptor) {
     EXPECT_EQ(file.pread({&seven, sizeof seven, kPage}).value(), sizeof seven);
     EXPECT_EQ(seven, 7);
     const std::string maps = machine.read(parent.path("maps")).value();
-    EXPECT_NE(maps.find("rw-s 00000000 00:00 0"), std::string::npos) << maps;
+    EXPECT_NE(maps.find("rw-s 00000000 00:01 2"), std::string::npos) << maps;
     EXPECT_NE(maps.find(" /memfd:ring (deleted)\n"), std::string::npos) << maps;
     EXPECT_EQ(row(machine, parent.path("smaps_rollup"), "Pss_Shmem:"), 2u) << "half of a page";
     ASSERT_TRUE(child.touch({at, kMany * kPage}, Access::kWrite).has_value());

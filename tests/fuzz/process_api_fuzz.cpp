@@ -21,11 +21,16 @@ class ProcessCalls : public ApiHeld {
         &Mine::create, &Mine::fork, &Mine::exec, &Mine::exit, &Mine::map, &Mine::map,
         &Mine::unmap, &Mine::protect, &Mine::remap, &Mine::move_end, &Mine::advise, &Mine::lock,
         &Mine::unlock, &Mine::look, &Mine::touch, &Mine::touch, &Mine::write, &Mine::write,
-        &Mine::read, &Mine::flush, &Mine::files, &Mine::nothing};
+        &Mine::read, &Mine::flush, &Mine::files, &Mine::nothing,
+        // New calls go here: stored inputs keep what they mean.
+        &Mine::open, &Mine::close, &Mine::map_file, &Mine::map_file, &Mine::write_file,
+        &Mine::read_file, &Mine::resize_file, &Mine::change_file, &Mine::lock_all, &Mine::sync,
+        &Mine::hold, &Mine::give_back};
     create();
     while (!input_.ended()) (this->*kCalls[input_.take<std::uint8_t>() % std::size(kCalls)])();
   }
   void end() {
+    while (!held_.empty()) give_back();
     audit();
     while (!pids_.empty()) require(quire_process_exit(machine_, take_out(pids_)) == 0);
     audit();
@@ -220,7 +225,135 @@ class ProcessCalls : public ApiHeld {
     refused(quire_process_exit(machine_, std::int64_t{1} << 40));
   }
 
+  int descriptor() {
+    const auto choice = number<std::uint8_t>();
+    return choice == 255 ? number<std::int32_t>() : choice % 6;
+  }
+  // Within what files have here, or anything.
+  std::int64_t offset() {
+    const auto choice = number<std::uint8_t>();
+    if (choice >= 252) return number<std::int64_t>();
+    return static_cast<std::int64_t>(choice >= 192 ? choice * 777u : choice % 32 * kPage);
+  }
+  static constexpr const char* kPaths[] = {"/data", "/other", "/dev/shm/ring", "/dev/shm/", ""};
+  void open() {
+    const std::int64_t who = pid();
+    const auto kind = number<std::uint8_t>();
+    if (kind % 3 == 0) return done(quire_file_memfd_create(machine_, who, "fuzzed", kind / 3 % 4));
+    std::uint32_t flags = QUIRE_O_RDWR | QUIRE_O_CREAT;
+    if (kind % 3 == 1) flags = number<std::uint8_t>() % 4 | (kind & 0xc0u) | (kind & 8 ? 02000 : 0);
+    if (kind == 255) flags = number<std::uint32_t>();
+    done(quire_file_open(machine_, who, kPaths[number<std::uint8_t>() % 5], flags));
+  }
+  void close() {
+    const std::int64_t who = pid();
+    const auto kind = number<std::uint8_t>();
+    if (kind % 4 == 0) return done(quire_file_dup(machine_, who, descriptor()));
+    if (kind % 4 == 1) return done(quire_unlink(machine_, kPaths[kind / 4 % 5]));
+    done(quire_file_close(machine_, who, descriptor()));
+  }
+  void map_file() {
+    const std::int64_t who = pid();
+    quire_file_mapping request{{address(), length(), choice_of(7), 0}, 0};
+    const auto choice = number<std::uint8_t>();
+    request.memory.flags = choice % 2 == 0 ? QUIRE_MAP_SHARED : QUIRE_MAP_PRIVATE;
+    if (choice % 8 != 1) request.memory.flags |= QUIRE_MAP_FIXED;
+    if (choice % 16 == 2) request.memory.flags |= QUIRE_MAP_POPULATE;
+    if (choice == 255) request.memory.flags = number<std::uint64_t>();
+    if (request.memory.flags & (QUIRE_MAP_POPULATE | QUIRE_MAP_LOCKED))
+      request.memory.size %= 64 * kPage;
+    request.offset = static_cast<std::uint64_t>(offset());
+    done(quire_file_mmap(machine_, who, descriptor(), &request));
+  }
+  void write_file() {
+    const std::int64_t who = pid();
+    const int fd = descriptor();
+    const std::size_t size = number<std::uint16_t>() % sizeof buffer_;
+    std::fill_n(buffer_, size, static_cast<char>(number<std::uint8_t>()));
+    const std::int64_t at = offset() % (1 << 20);  // all that is between is zeros
+    const quire_write_request request{buffer_, size, at};
+    const std::int64_t wrote = number<std::uint8_t>() % 4 == 0
+                                   ? quire_file_write(machine_, who, fd, &request)
+                                   : quire_file_pwrite(machine_, who, fd, &request);
+    if (wrote < 0) return refused(wrote);
+    require(static_cast<std::size_t>(wrote) <= size);
+  }
+  void read_file() {
+    const std::int64_t who = pid();
+    const quire_read_request request{other_, number<std::uint16_t>() % sizeof other_, offset()};
+    const bool placed = number<std::uint8_t>() % 2 == 0;
+    const int fd = descriptor();
+    const std::int64_t got = placed ? quire_file_pread(machine_, who, fd, &request)
+                                    : quire_file_read(machine_, who, fd, &request);
+    if (got < 0) return refused(got);
+    require(static_cast<std::size_t>(got) <= request.size);
+    const quire_seek to{offset() % (1 << 16), choice_of(4), 0};
+    const std::int64_t where = quire_file_lseek(machine_, who, fd, &to);
+    if (where < 0) refused(where);
+  }
+  void resize_file() {
+    const std::int64_t who = pid();
+    const int fd = descriptor();
+    // A simulated disk has the bytes of its files in this process.
+    done(quire_file_ftruncate(machine_, who, fd, offset() % (1 << 22)));
+  }
+  void change_file() {
+    const std::int64_t who = pid();
+    const int fd = descriptor();
+    // All that is asked for is taken at once.
+    const std::int64_t size = offset() % (1 << 20);
+    const quire_fallocate request{offset() % (1 << 20), size, choice_of(3), 0};
+    switch (number<std::uint8_t>() % 4) {
+      case 0: return done(quire_file_fsync(machine_, who, fd));
+      case 1: return done(quire_file_add_seals(machine_, who, fd, choice_of(31)));
+      case 2: return done(quire_file_get_seals(machine_, who, fd));
+      default: return done(quire_file_fallocate(machine_, who, fd, &request));
+    }
+  }
+  void lock_all() {
+    const std::int64_t who = pid();
+    const std::uint32_t flags = choice_of(7);
+    done(flags == 0 ? quire_process_munlockall(machine_, who)
+                    : quire_process_mlockall(machine_, who, flags));
+  }
+  void sync() {
+    const quire_span some = span();
+    done(quire_process_msync(machine_, pid(), &some, choice_of(7)));
+  }
+  struct Held {
+    std::vector<quire_page*> pages;
+    bool pinned;
+  };
+  void hold() {
+    if (held_.size() >= 8) return;
+    const std::int64_t who = pid();
+    quire_user_pages wanted{span(), 0, 0};
+    wanted.span.size %= 16 * kPage;
+    constexpr std::uint32_t kFlags[] = {0, QUIRE_FOLL_WRITE, QUIRE_FOLL_FORCE | QUIRE_FOLL_WRITE,
+                                        QUIRE_FOLL_LONGTERM | QUIRE_FOLL_WRITE};
+    const auto kind = number<std::uint8_t>();
+    wanted.flags = kind == 255 ? number<std::uint32_t>() : kFlags[kind / 2 % 4];
+    Held held{std::vector<quire_page*>(18), kind % 2 == 0};
+    const std::int64_t got =
+        held.pinned ? quire_process_pin_user_pages(machine_, who, &wanted, held.pages.data())
+                    : quire_process_get_user_pages(machine_, who, &wanted, held.pages.data());
+    if (got < 0) return refused(got);
+    require(got <= 17);
+    held.pages.resize(static_cast<std::size_t>(got));
+    held_.push_back(std::move(held));
+  }
+  void give_back() {
+    if (held_.empty()) return;
+    const auto place = number<std::uint8_t>();
+    const Held held = take_out(held_);
+    const std::size_t count = held.pages.size();
+    require((held.pinned
+                 ? quire_unpin_user_pages(machine_, held.pages.data(), count, place % 2)
+                 : quire_put_user_pages(machine_, held.pages.data(), count)) == 0);
+  }
+
   std::vector<std::int64_t> pids_;
+  std::vector<Held> held_;
   bool wiped_ = false;  // MADV_WIPEONFORK was used
   char buffer_[3 * kPage];
   char other_[3 * kPage];
