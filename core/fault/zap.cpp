@@ -67,6 +67,7 @@ void zap(Vma& vma, VirtRange range, TlbGather& gather, Zap what) {
 void zap(Vma& vma, VirtRange range) {
   Mm& mm = *vma.mm;
   mm.note_peaks();
+  mm.parts.lru.drain_here();
   TlbGather gather(mm.parts.tlb, mm.tlb, mm.parts.pages, mm.parts.lru);
   zap(vma, range, gather);
 }

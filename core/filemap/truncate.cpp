@@ -69,6 +69,7 @@ void PageCache::take_out(Mapping& mapping, const MappingUsers::Part& part) {
     remove(mapping, *page);
     forget(*page);
   }
+  parts_.lru.drain_here();
   // Whoever copied a page for itself while it was still here has a copy of what is gone.
   if (mapping.users_ != nullptr) mapping.users_->unmap(mapping, part);
 }

@@ -105,6 +105,7 @@ void Lru::queue(Page& page, Move move) {
   if (!cpu.lock.try_lock()) return make_all({&index, 1}, move);
   Batch& batch = cpu.batches.data()[static_cast<unsigned>(move)];
   batch.pages.data()[batch.count++] = index;
+  cpu.waiting |= 1u << static_cast<unsigned>(move);
   if (batch.count == kBatchPages || page.word_racy().is(PageKind::kCompound)) {
     make_all({batch.pages.data(), batch.count}, move);
     batch.count = 0;
@@ -113,12 +114,13 @@ void Lru::queue(Page& page, Move move) {
 }
 
 void Lru::drain(Cpu& cpu) {
-  for (unsigned move = 0; move < kMoves; ++move) {
+  for (unsigned move = 0; cpu.waiting >> move != 0; ++move) {
     Batch& batch = cpu.batches.data()[move];
     if (batch.count == 0) continue;
     make_all({batch.pages.data(), batch.count}, static_cast<Move>(move));
     batch.count = 0;
   }
+  cpu.waiting = 0;
 }
 
 void Lru::drain_here() {

@@ -137,6 +137,7 @@ class Lru final : public PageRelease {
   struct alignas(64) Cpu {
     std::array<Batch, kMoves> batches QUIRE_GUARDED_BY(lock);
     PcpLock lock;
+    std::uint32_t waiting QUIRE_GUARDED_BY(lock) = 0;  // batches that are not empty, a bit each
   };
   struct alignas(64) NodeLists {
     SpinLock lock{LockRank::kLru};

@@ -49,6 +49,7 @@ Result<void> copy_all(Mm& child, Mm& parent, AnonVmas& anon_vmas) {
 }
 
 void take_out_all(Mm& mm, AnonVmas& anon_vmas) {
+  mm.parts.lru.drain_here();
   {
     TlbGather gather(mm.parts.tlb, mm.tlb, mm.parts.pages, mm.parts.lru);
     for (Vma* vma = mm.vmas.first(); vma != nullptr; vma = vma->next)

@@ -73,18 +73,23 @@ Result<VirtAddr> grow_in_place(const Caller& caller, Vma& vma, Resize& call) {
 }
 
 // A VMA at the target that shows what `vma` shows at the old place, merged if it can be. It may be
-// `vma` itself where that has no pages yet.
+// `vma` itself where that has no pages yet; but nothing is merged beside what is to stay as it is:
+// all of `vma`, or where that is locked the old range, which will be a VMA of its own without.
 Result<Vma*> copy_vma(const Caller& caller, Vma& vma, const Resize& call) {
   start_write(vma);
   Vma like = vma;
   like.range = {call.target, call.target + call.length};
   const bool untouched = vma.file == nullptr && vma.anon_vma == nullptr;
   like.pgoff = untouched ? call.target.raw() >> kPageShift : vma.index_of(call.old.start);
-  Vma* const merged = merge_new(caller, {.range = like.range,
-                                         .flags = vma.flags,
-                                         .file = vma.file,
-                                         .pgoff = like.pgoff,
-                                         .anon_vma = vma.anon_vma});
+  const VirtRange stays = vma.has(VmFlags::kLocked) ? call.old : vma.range;
+  const bool beside = like.end() == stays.start || like.start() == stays.end;
+  Vma* const merged = call.has(remap::kDontUnmap) && beside
+                          ? nullptr
+                          : merge_new(caller, {.range = like.range,
+                                               .flags = vma.flags,
+                                               .file = vma.file,
+                                               .pgoff = like.pgoff,
+                                               .anon_vma = vma.anon_vma});
   if (merged != nullptr) return merged;
   QUIRE_TRY(caller.mm.vmas.reserve(1));
   QUIRE_TRY_ASSIGN(copy, caller.mm.new_vma(like));

@@ -97,6 +97,7 @@ Result<void> unmap(const Caller& caller, VirtAddr start, Bytes length) {
   Vma* const touched = mm.vmas.find(range.start);
   if (touched == nullptr || touched->start() >= range.end) return {};
   mm.note_peaks();
+  mm.parts.lru.drain_here();
   if (is_edge(*touched, range)) {
     cut_off(caller, *touched, range);
     return {};

@@ -9,8 +9,9 @@ bool is_there(const Mm& mm, VirtAddr at, Access access) {
   return !is_write(access) || any(there->prot & Prot::kWrite);
 }
 
-// Who has pages brought in has them in use, whether or not they were there.
-void mark_used(const Mm& mm, VirtAddr at) {
+// Who has pages brought in has them in use, whether or not they were there; and where they may be
+// written, as if they were: by an entry that does not say so yet, too.
+void mark_used(const Mm& mm, VirtAddr at, Access access) {
   const EntrySlot slot = mm.tables.find_slot(at);
   if (slot.level != PageLevel::kPte) return;
   Page* page = nullptr;
@@ -21,14 +22,14 @@ void mark_used(const Mm& mm, VirtAddr at) {
     if (!entry.present() || frame == mm.parts.zero_page) return;
     page = mm.parts.map.page_of(frame);
     get_page(*page);
+    if (is_write(access) && (entry.raw() & raw(Prot::kDirty)) == 0)
+      mm.parts.cache.set_dirty(*page);
   }
   mm.parts.lru.mark_accessed(*page);
   mm.parts.lru.put(*page);
 }
 
-}  // namespace
-
-Result<void> touch(const Caller& caller, Vma& vma, VirtRange range, Access access) {
+Result<void> touch_all(const Caller& caller, Vma& vma, VirtRange range, Access access) {
   for (VirtAddr at = range.start; at < range.end; at += kPageSize) {
     while (!is_there(caller.mm, at, access)) {
       switch (caller.faults.handle_in(vma, at, access)) {
@@ -41,9 +42,17 @@ Result<void> touch(const Caller& caller, Vma& vma, VirtRange range, Access acces
         default: return Errno::kFault;
       }
     }
-    mark_used(caller.mm, at);
+    mark_used(caller.mm, at, access);
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> touch(const Caller& caller, Vma& vma, VirtRange range, Access access) {
+  const auto touched = touch_all(caller, vma, range, access);
+  caller.mm.parts.lru.drain_here();
+  return touched;
 }
 
 Result<void> populate_in(const Caller& caller, Vma& vma, VirtRange range) {

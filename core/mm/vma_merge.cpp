@@ -33,10 +33,14 @@ Neighbours neighbours_of(const NewRange& added, Vma* before, Vma* after) {
       added.pgoff + pages_in(added.range) == after->pgoff)
     fit.after = after;
   if (fit.before == nullptr || fit.after == nullptr) return fit;
+  if (added.after_first) {
+    if (!takes_pages_of(*before, after->anon_vma)) fit.before = nullptr;
+    return fit;
+  }
   const AnonVma* const low = fit.before->anon_vma;
   const AnonVma* const high = fit.after->anon_vma;
   if (low == high || low == nullptr || high == nullptr) return fit;
-  (added.after_first ? fit.before : fit.after) = nullptr;
+  fit.after = nullptr;
   return fit;
 }
 

@@ -66,10 +66,9 @@ std::optional<CachedTranslation> PagingWalker::walk(Pfn root, VirtAddr address, 
       mark(format_, slot, entry, Prot::kAccessed);
   });
   if (!found.has_value()) return std::nullopt;
-  // What is not accessible is not present to the processor.
-  if (any(found->prot & Prot::kNoAccess)) return translation_of(*found);
-  const bool written = is_write(access) && allowed(found->prot).has(access);
-  const Prot bits = Prot::kAccessed | (written ? Prot::kDirty : Prot::kNone);
+  // What is not allowed was not done: the entry stays as it is.
+  if (!allowed(found->prot).has(access)) return translation_of(*found);
+  const Prot bits = Prot::kAccessed | (is_write(access) ? Prot::kDirty : Prot::kNone);
   const Entry marked = mark(format_, found->slot, found->entry, bits);
   // Changed under the CPU's eyes: it walks again.
   if ((marked.raw() | raw(bits)) != (found->entry.raw() | raw(bits)))
