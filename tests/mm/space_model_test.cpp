@@ -1,11 +1,12 @@
 // Random calls against a model of address spaces page by page: answers, flags, contents, which
 // pages are there, and the books, after each step.
-#include <fstream>
+#include <sstream>
 
 #include "tests/mm/space_file.hpp"
 #include "tests/mm/space_model.hpp"
 #include "tests/process/process_machine.hpp"
 #include "tests/support/sanitized.hpp"
+#include "tools/oracle/packed_file.hpp"
 
 namespace quire {
 namespace {
@@ -49,28 +50,42 @@ TEST_P(SpaceModelRun, CallsDoWhatTheyDoToEachPageByItself) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SpaceModelRun, ::testing::Range(1u, kSeeds + 1));
 
-// model1 to model5 of the recorded runs (tests/mm/recorded/faults), which replays hold against
-// Linux: their scripts, printed where they are no longer the model's.
-TEST(SpaceScripts, OfRecordedRunsAreTheModelsOwnSteps) {
-  for (unsigned seed = 1; seed <= 5; ++seed) {
-    SpaceSteps steps(seed, SpaceSteps::Family::kChild);
-    std::string script;
-    for (unsigned i = 0; i < 400; ++i) {
-      script += steps.next().line() + "\n";
-      if (i % 40 != 39) continue;
-      script += "pages 0x100000000000 41\nmaps\n";
-      if (steps.has_child()) script += "c pages 0x100000000000 41\nc maps\n";
-    }
-    if (steps.has_child()) script += "exit\n";
-    const std::string name = "/mm/recorded/faults/model" + std::to_string(seed) + ".log";
-    std::ifstream in(QUIRE_TESTS_DIR + name);
-    std::string recorded;
-    for (std::string line; std::getline(in, line);)
-      if (!line.starts_with("m ") && !line.starts_with("p ") && !line.starts_with("s ") &&
-          line != "base")
-        recorded += line.substr(0, line.find(" = ")) + "\n";
-    EXPECT_EQ(recorded == script, true) << "the script of " << name << " is:\n" << script;
+// A family's steps as a script for recorder/fault_steps.c.
+std::string script_of(unsigned seed, SpaceSteps::Family family) {
+  SpaceSteps steps(seed, family);
+  std::string script;
+  for (unsigned i = 0; i < 400; ++i) {
+    script += steps.next().line() + "\n";
+    if (i % 40 != 39) continue;
+    script += "pages 0x100000000000 41\nmaps\n";
+    if (steps.has_child()) script += "c pages 0x100000000000 41\nc maps\n";
   }
+  if (steps.has_child()) script += "exit\n";
+  return script;
+}
+
+// Of the recorded runs (tests/mm/recorded/faults), which replays hold against Linux: their scripts,
+// printed where they are no longer the model's.
+TEST(SpaceScripts, OfRecordedRunsAreTheModelsOwnSteps) {
+  struct Recorded {
+    const char* name;
+    SpaceSteps::Family family;
+  };
+  using enum SpaceSteps::Family;
+  static constexpr Recorded kRuns[] = {{"alone", kNone}, {"model", kChild}};
+  for (const auto& [name, family] : kRuns)
+    for (unsigned seed = 1; seed <= 5; ++seed) {
+      const std::string script = script_of(seed, family);
+      const std::string path =
+          "/mm/recorded/faults/" + std::string(name) + std::to_string(seed) + ".log.gz";
+      std::istringstream in(oracle::read_packed(QUIRE_TESTS_DIR + path).value_or(""));
+      std::string recorded;
+      for (std::string line; std::getline(in, line);)
+        if (!line.starts_with("m ") && !line.starts_with("p ") && !line.starts_with("s ") &&
+            line != "base")
+          recorded += line.substr(0, line.find(" = ")) + "\n";
+      EXPECT_EQ(recorded == script, true) << "the script of " << path << " is:\n" << script;
+    }
 }
 
 }  // namespace

@@ -39,13 +39,15 @@ struct SpaceStep {
   std::uint64_t more = 0;    // flags of mmap; where to move, in pages; which byte to write
   std::uint64_t offset = 0;  // of a mapping of the file, in pages
 
-  // As a line of a script.
+  // As a line of a script, whose file is its number 0.
   [[nodiscard]] std::string line() const {
     const std::string at = " " + hex(first << kPageShift);
     const std::string range = at + " " + hex(count << kPageShift);
     const std::string by = by_child ? "c " : "";
     switch (op) {
-      case Op::kMap: return by + "mmap" + range + " " + hex(value) + " " + hex(more) + " -1 0";
+      case Op::kMap:
+        return by + "mmap" + range + " " + hex(value) + " " + hex(more) +
+               ((more & map::kAnonymous) != 0 ? " -1 0" : " 0 " + hex(offset << kPageShift));
       case Op::kUnmap: return by + "munmap" + range;
       case Op::kProtect: return by + "mprotect" + range + " " + hex(value);
       case Op::kLock: return by + "mlock" + range;
@@ -60,6 +62,7 @@ struct SpaceStep {
       case Op::kWrite: return by + "w" + at + " 1";
       case Op::kRead: return by + "r" + at + " 1";
       case Op::kFork: return "fork";
+      case Op::kSucceed: return "succeed";
       default: return "exit";
     }
   }
@@ -76,7 +79,7 @@ class SpaceSteps {
  public:
   static constexpr std::uint64_t kPages = 40;
   // Children: none, ones that exit before their parents, ones of which some succeed them. These
-  // have shared memory and a file as well; recordings are of kChild.
+  // have shared memory and a file as well. There are recordings of each.
   enum class Family : std::uint8_t { kNone, kChild, kHeirs };
   static constexpr std::uint64_t kFilePages = 16;
 

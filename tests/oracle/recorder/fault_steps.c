@@ -1,10 +1,13 @@
 // Runs a script of memory calls and touches, and says after each line what it cost: " = RESULT |
-// pgfault pgmajfault minflt majflt". Two processes act: the program, and after `fork` its child,
-// whose lines begin with `c`. Nothing is written out before the end, and all that the program
-// itself uses is in memory by then, so that each count is the script's own.
+// pgfault pgmajfault minflt majflt". Two processes act: one, and after `fork` its child, whose
+// lines begin with `c`, until one of them exits (`exit`: the child; `succeed`: the other one, in
+// whose place the child acts from then on). A third only waits for them, and writes out what they
+// said when all is over. All that they use themselves is in memory by then, so that each count is
+// the script's own.
 //
 //   r|w|rw ADDRESS PAGES   touches a byte of each page       pages ADDRESS PAGES  what is there
 //   file N PAGES           /mnt/fN, written and synced       maps                 smaps, in short
+//   memfd N PAGES          a file in memory, of zeros
 //   evict N                its pages leave memory            wait                 reads are done
 //   mmap's descriptor is N of a file, or -1; an address may be brk+N or stack-N.
 //
@@ -12,11 +15,9 @@
 //   (as root, ext4 at /mnt, norandmaps, THP never)
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,11 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
-enum { kPage = 4096 };
+#include "steps.h"
+
 static struct { char text[4 << 20]; size_t used; } *log_;  // shared with the child
 static char script[1 << 19], text[1 << 16];
 static struct { unsigned long start, end; int writable; } base[24];
@@ -40,16 +43,6 @@ static void say(const char *format, ...) {
   va_start(list, format);
   log_->used += vsnprintf(log_->text + log_->used, 1024, format, list);
   va_end(list);
-}
-static char *slurp(const char *path, char *buffer, size_t size) {
-  size_t length = 0;
-  ssize_t n;
-  int fd = open(path, O_RDONLY);
-  if (fd < 0) _exit(4);
-  while ((n = read(fd, buffer + length, size - 1 - length)) > 0) length += n;
-  close(fd);
-  buffer[length] = 0;
-  return buffer;
 }
 
 // Everything of the program's own is in memory, and after a fork nobody else's.
@@ -106,22 +99,14 @@ static void show_maps(void) {
   }
   shown = 1;
 }
-static uint64_t word(const char *path, uint64_t number) {
-  uint64_t value = 0;
-  int fd = open(path, O_RDONLY);
-  if (pread(fd, &value, 8, (off_t)(number * 8)) != 8) value = 0xbad;
-  close(fd);
-  return value;
-}
 // "p START PAGES WORD-without-frame kpagecount kpageflags" for each run of pages that are alike.
 static void show_pages(void) {
-  const uint64_t frames = ((uint64_t)1 << 55) - 1;
   uint64_t now[3], last[3] = {0};
   unsigned long start = arg[0], end = arg[0] + arg[1] * kPage;
   for (unsigned long at = start; at <= end; at += kPage) {
     if (at < end) {
-      uint64_t entry = word("/proc/self/pagemap", at / kPage), frame = entry & frames;
-      now[0] = entry & ~frames;
+      uint64_t entry = word("/proc/self/pagemap", at / kPage), frame = entry & kFrames;
+      now[0] = entry & ~kFrames;
       now[1] = entry >> 63 ? word("/proc/kpagecount", frame) : 0;
       now[2] = entry >> 63 ? word("/proc/kpageflags", frame) : 0;
     }
@@ -154,12 +139,18 @@ static long make_file(void) {
     if (pwrite(fd, text, kPage, (off_t)(i * kPage)) != kPage) return -1;
   return fsync(fd);
 }
+static long make_memfd(void) {
+  files[arg[0]] = memfd_create("memfd", 0);
+  return ftruncate(files[arg[0]], (off_t)(arg[1] * kPage));
+}
 static long evict(int fd) { return fsync(fd) || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); }
 
 static long start_child(void) {
   if (pipe(to_child) || pipe(from_child)) _exit(5);
   child = fork();
   in_child = child == 0;
+  close(in_child ? to_child[1] : to_child[0]);
+  close(in_child ? from_child[0] : from_child[1]);
   settle();
   char byte = 0;
   if (in_child) return write(from_child[1], &byte, 1) - 1;
@@ -168,31 +159,27 @@ static long start_child(void) {
 static long end_child(void) {
   int status;
   close(to_child[1]);
+  close(from_child[0]);
   waitpid(child, &status, 0);
   return status;
 }
 
 static long call(const char *op) {
-  static const struct { const char *name; long number; } kCalls[] = {
-      {"munmap", SYS_munmap}, {"mprotect", SYS_mprotect}, {"madvise", SYS_madvise},
-      {"mlock", SYS_mlock}, {"mlock2", SYS_mlock2}, {"munlock", SYS_munlock},
-      {"msync", SYS_msync}, {"brk", SYS_brk}, {"mremap", SYS_mremap}};
   const int fd = arg[4] < 8 ? files[arg[4]] : -1;
   if (!strcmp(op, "mmap")) return syscall(SYS_mmap, arg[0], arg[1], arg[2], arg[3], fd, arg[5]);
   if (!strcmp(op, "r") || !strcmp(op, "w") || !strcmp(op, "rw")) return touch(op);
   if (!strcmp(op, "fork")) return start_child();
   if (!strcmp(op, "exit")) return end_child();
+  if (!strcmp(op, "succeed")) _exit(0);
   if (!strcmp(op, "file")) return make_file();
+  if (!strcmp(op, "memfd")) return make_memfd();
   if (!strcmp(op, "evict")) return evict(files[arg[0]]);
   if (!strcmp(op, "fsync")) return fsync(files[arg[0]]);
   if (!strcmp(op, "ftruncate")) return ftruncate(files[arg[0]], (off_t)arg[1]);
   if (!strcmp(op, "pread")) return pread(files[arg[0]], text, arg[2], (off_t)arg[1]);
   if (!strcmp(op, "pwrite")) return pwrite(files[arg[0]], text, arg[2], (off_t)arg[1]);
   if (!strcmp(op, "wait")) return usleep(100000);
-  for (size_t i = 0; i < sizeof kCalls / sizeof *kCalls; ++i)
-    if (!strcmp(op, kCalls[i].name))
-      return syscall(kCalls[i].number, arg[0], arg[1], arg[2], arg[3], arg[4]);
-  return -999;
+  return plain_call(op, arg);
 }
 
 static unsigned long number(const char *word) {
@@ -203,12 +190,11 @@ static unsigned long number(const char *word) {
 static void run(const char *line) {
   static char copy[256];
   char *words[8];
-  int n = 0;
   snprintf(copy, sizeof copy, "%s", line + (strncmp(line, "c ", 2) ? 0 : 2));
-  for (char *word = strtok(copy, " "); word && n < 8; word = strtok(0, " ")) words[n++] = word;
+  const int n = cut(copy, words, 8);
   if (n == 0 || words[0][0] == '#') return;
   for (int i = 0; i < 6; ++i) arg[i] = i + 1 < n ? number(words[i + 1]) : 0;
-  say("%s", line);
+  if (strcmp(words[0], "succeed")) say("%s", line);  // by who succeeds
   if (!strcmp(words[0], "maps") || !strcmp(words[0], "pages")) {
     say("\n");
     return words[0][0] == 'm' ? show_maps() : show_pages();
@@ -225,12 +211,22 @@ static void run(const char *line) {
       after.own - before.own, after.own_major - before.own_major);
 }
 
-// The child waits for a byte, runs the next of its lines, and says that it has.
+// The child waits for a byte, runs the next of its lines, and says that it has. Where the script
+// goes on when it succeeds its parent, which has taken its memory away by the time it is reaped.
 static char *lines[1 << 14];
-static void be_child(int at) {
+static int be_child(int at) {
   char byte;
+  const pid_t parent = getppid();
   for (; lines[at]; ++at) {
     if (!strncmp(lines[at], "exit", 4)) break;
+    if (!strncmp(lines[at], "succeed", 7)) {
+      while (getppid() == parent) usleep(1000);
+      close(to_child[0]);
+      close(from_child[1]);
+      in_child = 0;
+      say("succeed = 0x0 | 0 0 0 0\n");
+      return at;
+    }
     if (strncmp(lines[at], "c ", 2)) continue;
     if (read(to_child[0], &byte, 1) != 1) break;
     run(lines[at]);
@@ -238,34 +234,52 @@ static void be_child(int at) {
   }
   _exit(0);
 }
-
-int main(int argc, char **argv) {
-  volatile char deep[1 << 16];
+static void act(void) {
   char byte = 0;
+  for (int i = 0; lines[i]; ++i) {
+    if (strncmp(lines[i], "c ", 2)) {
+      run(lines[i]);
+      if (in_child) i = be_child(i + 1);
+    } else if (write(to_child[1], &byte, 1) != 1 || read(from_child[0], &byte, 1) != 1) {
+      _exit(6);
+    }
+  }
+  _exit(0);
+}
+
+// `file` is the log, which all of them share.
+static void start(const char *path, int file) {
+  volatile char deep[1 << 16];
   int used = 0;
   for (size_t i = 0; i < sizeof deep; i += kPage) deep[i] = 0;
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
   sigaction(SIGSEGV, &action, 0);
   sigaction(SIGBUS, &action, 0);
-  if (argc != 2) return 2;
   log_ = mmap((void *)0x700000000000, sizeof *log_, PROT_READ | PROT_WRITE,
-              MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+              MAP_SHARED | MAP_POPULATE, file, 0);
   vmstat = open("/proc/vmstat", O_RDONLY);
   first_brk = (unsigned long)sbrk(0);
   find_base();
-  slurp(argv[1], script, sizeof script);
+  slurp(path, script, sizeof script);
   for (char *line = strtok(script, "\n"); line; line = strtok(0, "\n")) lines[used++] = line;
   settle();
   say("s start_brk 0x%lx\ns brk 0x%lx\ns stack 0x%lx\nbase\n", first_brk, first_brk, stack_start);
   show_maps();
-  for (int i = 0; lines[i]; ++i) {
-    if (strncmp(lines[i], "c ", 2)) {
-      run(lines[i]);
-      if (in_child) be_child(i + 1);
-    } else if (write(to_child[1], &byte, 1) != 1 || read(from_child[0], &byte, 1) != 1) {
-      return 6;
-    }
-  }
+  act();
+}
+
+int main(int argc, char **argv) {
+  if (argc == 3) start(argv[1], atoi(argv[2]));
+  if (argc != 2) return 2;
+  char number[16];
+  const int file = memfd_create("log", 0);
+  if (file < 0 || ftruncate(file, sizeof *log_)) return 3;
+  snprintf(number, sizeof number, "%d", file);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (fork() == 0) execl("/proc/self/exe", argv[0], argv[1], number, (char *)0);
+  int status, worst = 0;
+  while (wait(&status) > 0) worst |= status;
+  log_ = mmap(0, sizeof *log_, PROT_READ, MAP_SHARED, file, 0);
   for (size_t at = 0; at < log_->used;) at += write(1, log_->text + at, log_->used - at);
-  return 0;
+  return worst != 0;
 }

@@ -5,7 +5,6 @@
 //   gcc -O2 -static -o mm_calls mm_calls.c;  mm_calls SCRIPT > LOG    (norandmaps, THP never)
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +17,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "steps.h"
 
 static char script[1 << 20], text[1 << 16], out[1 << 14];
 static size_t used;
@@ -38,16 +39,6 @@ static void say(const char *format, ...) {
   va_start(list, format);
   used += vsnprintf(out + used, 1024, format, list);
   va_end(list);
-}
-static char *slurp(const char *path, char *buffer, size_t size) {
-  size_t length = 0;
-  ssize_t n;
-  int fd = open(path, O_RDONLY);
-  if (fd < 0) _exit(4);
-  while ((n = read(fd, buffer + length, size - 1 - length)) > 0) length += n;
-  close(fd);
-  buffer[length] = 0;
-  return buffer;
 }
 
 // "m START-END PERMS OFFSET NAME" with "Rss Anonymous Locked" in KiB and the VmFlags, and totals.
@@ -122,13 +113,7 @@ static long show_resident(void) {
 }
 
 static long call(const char *op, const char *first) {
-  static const struct { const char *name; long number; } kCalls[] = {
-      {"munmap", SYS_munmap}, {"mprotect", SYS_mprotect}, {"madvise", SYS_madvise},
-      {"mlock", SYS_mlock}, {"mlock2", SYS_mlock2}, {"munlock", SYS_munlock},
-      {"mlockall", SYS_mlockall}, {"munlockall", SYS_munlockall}, {"msync", SYS_msync},
-      {"brk", SYS_brk}};
   if (!strcmp(op, "mmap")) return syscall(SYS_mmap, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
-  if (!strcmp(op, "mremap")) return syscall(SYS_mremap, arg[0], arg[1], arg[2], arg[3], arg[4]);
   if (!strcmp(op, "mincore")) return show_resident();
   if (!strcmp(op, "read")) return touch(arg[0], 0);
   if (!strcmp(op, "write")) return touch(arg[0], 1);
@@ -140,9 +125,7 @@ static long call(const char *op, const char *first) {
     prctl(PR_SET_DUMPABLE, 1);
     return result;
   }
-  for (size_t i = 0; i < sizeof kCalls / sizeof *kCalls; ++i)
-    if (!strcmp(op, kCalls[i].name)) return syscall(kCalls[i].number, arg[0], arg[1], arg[2]);
-  return -999;
+  return plain_call(op, arg);
 }
 
 static unsigned long number(const char *word) {
@@ -153,9 +136,8 @@ static unsigned long number(const char *word) {
 static void run(char *line) {
   static char copy[512];
   char *words[8];
-  int count = 0;
   snprintf(copy, sizeof copy, "%s", line);
-  for (char *word = strtok(line, " "); word && count < 8; word = strtok(0, " ")) words[count++] = word;
+  const int count = cut(line, words, 8);
   if (count == 0 || words[0][0] == '#') return;
   for (int i = 0; i < 6; ++i) arg[i] = i + 1 < count ? number(words[i + 1]) : 0;
   say("%s", copy);

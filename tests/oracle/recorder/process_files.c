@@ -4,8 +4,6 @@
 //   gcc -O2 -static -o process_files process_files.c;  process_files > LOG
 //   (as root, norandmaps, transparent_hugepage=never, cpu with "-icount" off)
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { kPage = 4096, kRW = PROT_READ | PROT_WRITE };
+#include "steps.h"
+
+enum { kRW = PROT_READ | PROT_WRITE };
 
 static char *map(unsigned long at, int pages, int prot, int flags) {
   char *p = mmap((void *)at, (size_t)pages * kPage, prot,
@@ -39,22 +39,14 @@ static void show(const char *name) {
     if (write(1, text, n) != n) _exit(3);
   close(fd);
 }
-static uint64_t word(const char *path, uint64_t number) {
-  uint64_t value = 0;
-  int fd = open(path, O_RDONLY);
-  if (pread(fd, &value, 8, (off_t)(number * 8)) != 8) value = 0xbad;
-  close(fd);
-  return value;
-}
 // "ADDRESS WORD-without-frame kpagecount kpageflags".
 static void show_pages(char *p, int pages) {
-  const uint64_t frames = ((uint64_t)1 << 55) - 1;
   for (int i = 0; i < pages; ++i, p += kPage) {
     uint64_t entry = word("/proc/self/pagemap", (uint64_t)p / kPage);
-    printf("%lx %lx", (unsigned long)p, (unsigned long)(entry & ~frames));
+    printf("%lx %lx", (unsigned long)p, (unsigned long)(entry & ~kFrames));
     if (entry >> 63)
-      printf(" %lu %lx", (unsigned long)word("/proc/kpagecount", entry & frames),
-             (unsigned long)word("/proc/kpageflags", entry & frames));
+      printf(" %lu %lx", (unsigned long)word("/proc/kpagecount", entry & kFrames),
+             (unsigned long)word("/proc/kpageflags", entry & kFrames));
     printf("\n");
   }
 }
