@@ -15,7 +15,8 @@ constexpr unsigned kHits = 10'000;
 // Every page is mapped to the one frame that there is, the first GiB in pages of 4 KiB.
 class OneFrame final : public TableWalker {
  public:
-  std::optional<CachedTranslation> walk(Pfn root, VirtAddr at, Access) override {
+  std::optional<CachedTranslation> walk(Pfn root, VirtAddr at, Access,
+                                        TableMemo&) override {
     return look(root, at);
   }
   std::optional<CachedTranslation> look(Pfn, VirtAddr at) const override {
@@ -70,14 +71,14 @@ int main() {
   using namespace quire;
   bench::OneFrame tables;
   const TlbSpec spec;
-  std::vector<TlbEntry> entries(CpuTlb::entries_of(spec));
-  CpuTlb tlb({CpuId{0}, tables, spec, 21}, entries);
+  std::vector<std::uint64_t> memory(CpuTlb::words_of(spec));
+  CpuTlb tlb({CpuId{0}, tables, spec, 21}, memory);
   tlb.set_check(nullptr);
   const VirtAddr small{0x400000};
   const VirtAddr large{gib(2).raw()};
   bench::count_turn({"empty_hit", "empty_hit_twice", {small, 64}},
                     [](VirtAddr at) { return reinterpret_cast<std::byte*>(at.raw()); });
   bench::count_hits(tlb, {"hit", "hit_twice", {small, 64}});
-  bench::count_hits(tlb, {"hit_large", "hit_large_twice", {large, 64}});
   bench::count_hits(tlb, {"hit_second", "hit_second_twice", {small, 1024}});
+  bench::count_hits(tlb, {"hit_large", "hit_large_twice", {large, 64}});
 }

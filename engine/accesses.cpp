@@ -23,13 +23,24 @@ Reply ProgramThread::act(const Touch& touch) {
   return 0;
 }
 
-// How many accesses there were until one that faults.
+// How many accesses there were until one that faults. Where many of the last ones walked, what the
+// coming ones would walk is fetched ahead.
+std::size_t ProgramThread::touch_hits(std::span<const PageAccess> accesses) {
+  const std::uint64_t walks = tlb_.counts().walks;
+  const std::size_t done = walks_often_ ? touch_hits<kAhead>(accesses) : touch_hits<0>(accesses);
+  walks_often_ = (tlb_.counts().walks - walks) * kOften > accesses.size();
+  return done;
+}
+
+template <std::size_t kExpected>
 std::size_t ProgramThread::touch_hits(std::span<const PageAccess> accesses) {
   const TlbCounts& counts = tlb_.counts();
   std::uint64_t walks = counts.walks;
   std::uint64_t repeated = 0;
   std::size_t done = 0;
   for (const PageAccess access : accesses) {
+    if (kExpected != 0 && done + kExpected < accesses.size())
+      tlb_.expect(accesses.data()[done + kExpected].page());
     const std::byte* const content = tlb_.translate(access.page(), access.access());
     if (content == nullptr) [[unlikely]] break;
     if (counts.walks != walks) [[unlikely]] {
@@ -155,11 +166,13 @@ FaultKind ProgramThread::kind_of(VirtAddr at, FaultEnd end,
 
 // The access has walked the tables, and then waits for the memory that it has found.
 void ProgramThread::count_walk(const std::byte* content) {
-  Machine& machine = engine_.parts_.machine;
-  const PageIndex index = machine.map().frames().index_at(content);
-  const Page& page = machine.map().at(index);
-  const NodeId home = machine.nodes().zone_of(page.word_racy()).node;
-  memory_ns_ += machine.plan().numa().access_ns(cpu_.node, home);
+  if (same_waits_) {
+    memory_ns_ += waits_ns_.front();
+    return;
+  }
+  const MemoryMap& map = engine_.parts_.machine.map();
+  const Page& page = map.at(map.frames().index_at(content));
+  memory_ns_ += waits_ns_.data()[page.word_racy().zone()];
 }
 
 // Time --------------------------------------------------------------------------------------------

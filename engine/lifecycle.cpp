@@ -1,4 +1,6 @@
 // Threads and processes: how they begin, wait and end.
+#include <algorithm>
+
 #include "engine/program_thread.hpp"
 
 namespace quire {
@@ -9,7 +11,13 @@ ProgramThread::ProgramThread(Engine& engine, LiveProcess& live, CpuContext& cpu,
       live_(live),
       cpu_(cpu),
       tlb_(engine.tlb_.cpu(cpu.cpu)),
-      program_(std::move(program)) {}
+      program_(std::move(program)) {
+  Machine& machine = engine.parts_.machine;
+  for (const Node& node : machine.nodes().all())
+    waits_ns_.insert(waits_ns_.end(), node.zones.size(),
+                     machine.plan().numa().access_ns(cpu.node, node.id));
+  same_waits_ = std::ranges::count(waits_ns_, waits_ns_.front()) == std::ssize(waits_ns_);
+}
 
 void ProgramThread::run() {
   SimHost& host = engine_.parts_.host;

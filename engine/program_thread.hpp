@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "engine/engine.hpp"
 
@@ -25,6 +26,8 @@ class ProgramThread {
 
   // Accesses (accesses.cpp) -----------------------------------------------------------------------
   Reply act(const Touch& touch);
+  std::size_t touch_hits(std::span<const PageAccess> accesses);
+  template <std::size_t kExpected>
   std::size_t touch_hits(std::span<const PageAccess> accesses);
   std::size_t touch_checked(std::span<const PageAccess> accesses);
   bool check(PageAccess access, std::byte* content);
@@ -83,17 +86,23 @@ class ProgramThread {
   static constexpr std::uint64_t kTurnNs = 20'000;
   static constexpr std::size_t kChunk = 512;  // accesses between two looks at the clock
 
+  static constexpr std::size_t kAhead = 8;    // so many accesses are looked ahead
+  static constexpr std::size_t kOften = 16;   // where more than one in so many walks
+
   Engine& engine_;
   LiveProcess& live_;
   CpuContext& cpu_;
   CpuTlb& tlb_;
   std::unique_ptr<Program> program_;
   bool ended_ = false;     // by its program
+  bool walks_often_ = false;
   bool finished_ = false;  // and nothing runs it any more
   std::uint64_t turn_end_ns_ = 0;
   std::uint64_t slice_end_ns_ = 0;
   std::uint64_t owed_ps_ = 0;  // less than a ns
   TlbCounts marked_;
+  std::vector<std::uint64_t> waits_ns_;  // for memory of each zone, by its number
+  bool same_waits_ = false;              // all of them are equal
   std::uint64_t memory_ns_ = 0;  // waited for since mark()
   std::uint64_t repeated_ = 0;   // accesses since mark() that were not translated again
 };

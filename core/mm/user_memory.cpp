@@ -98,7 +98,8 @@ std::byte* UserMemory::translate(VirtAddr at, Access access) const {
 }
 
 std::byte* UserMemory::walk(const Mm& mm, VirtAddr at, Access access) const {
-  const auto found = parts_.walker.walk(mm.tables.root_frame(), at, access);
+  TableMemo none;
+  const auto found = parts_.walker.walk(mm.tables.root_frame(), at, access, none);
   if (!found.has_value() || !found->allows.has(access)) return nullptr;
   std::byte* const frame = parts_.walker.content(found->frame_of(at));
   return frame == nullptr ? nullptr : frame + (at.raw() & (kPageSize.raw() - 1));

@@ -5,10 +5,13 @@
 // Memos    So that a hit costs little whatever it hits, recent hits are remembered by page and kind
 //          of access, with where the content lies. A memo stands for an entry of the first level
 //          and goes with it, so that hits and replacement are those of the hardware described.
+// Tables   Walks begin at tables of leaves that are remembered too, as processors have it: any
+//          flush forgets all of these.
 // Counts   accesses = hits in the first level + hits in the second + walks.
 // Locking  The CPU's own; another CPU flushes it while its own is stopped or runs on the same
 //          thread (sim).
-// Cost     translate(), hit: 15 instructions inline. A walk costs what the walker does.
+// Cost     translate(), hit: 15 instructions inline; in the second level some 200. A walk costs
+//          what the walker does, and as much again.
 #pragma once
 
 #include <array>
@@ -60,12 +63,12 @@ class alignas(64) CpuTlb {
     const TlbSpec& spec;
     unsigned large_shift;
   };
-  // How many entries the caches of `spec` have in all.
-  static std::size_t entries_of(const TlbSpec& spec);
+  // How much memory the caches of `spec` take in all.
+  static std::size_t words_of(const TlbSpec& spec);
   // kInvalid: the entries of a cache are not 2^n sets.
   static Result<void> validate(const TlbSpec& spec);
-  // `entries` are as many as entries_of() says, all empty. The spec is valid.
-  CpuTlb(const Parts& parts, std::span<TlbEntry> entries);
+  // `memory` is as much as words_of() says, all zeros. The spec is valid.
+  CpuTlb(const Parts& parts, std::span<std::uint64_t> memory);
 
   // Where the content of `address` lies, to be touched that way up to the end of its page. Null:
   // a page fault, which last_fault() tells.
@@ -76,10 +79,18 @@ class alignas(64) CpuTlb {
   [[nodiscard, gnu::always_inline]] std::byte* translate(VirtAddr address, Access access) {
     const Memo& memo = memo_at(address, access);
     if (memo.key != key_of(address)) [[unlikely]] return translate_slowly(address, access);
-    memo.entry->used = ++counts_.accesses;
+    *memo.used = ++counts_.accesses;
     return reinterpret_cast<std::byte*>(memo.page_to_content + address.raw());
   }
   [[gnu::noinline]] std::byte* translate_slowly(VirtAddr address, Access access);
+  // It will be translated soon: what a walk would read then is fetched. Changes nothing else.
+  [[gnu::always_inline]] void expect(VirtAddr address) const {
+    const std::uint64_t number = address.raw() >> large_.shift;
+    const std::byte* const table = table_memos_.data()[number % kTableMemos].table;
+    // A table of 4 KiB maps 2^large_.shift bytes.
+    const std::uint64_t entry = address.raw() >> (large_.shift - kPageShift) & TlbSets::kTagMask;
+    __builtin_prefetch(table + entry);
+  }
   [[nodiscard]] const TlbFault& last_fault() const { return fault_; }
 
   // The tables and the address space (PCID) that translate() uses from now on.
@@ -98,17 +109,22 @@ class alignas(64) CpuTlb {
   // Visits (first address, translation) of what the CPU could use now.
   template <class Visit>
   void for_each_usable(Visit visit) const {
-    for (const TlbSets* sets : {&small_, &large_, &giant_, &second_})
-      for (const TlbEntry& entry : sets->all())
-        if (entry.key != 0 && (entry.global != 0 || (entry.key & TlbSets::kTagMask) == tag_))
-          visit(VirtAddr{entry.key & ~TlbSets::kTagMask}, entry.translation());
+    for (const Cache* cache : {&small_, &large_, &giant_, &second_})
+      for (TlbSets::Place place = 0; place < cache->sets.places(); ++place) {
+        const std::uint64_t key = cache->sets.key(place);
+        const std::uint64_t tag = key & TlbSets::kTagMask;
+        if (tag == tag_ || tag == TlbSets::kGlobal)
+          visit(VirtAddr{key >> TlbSets::kTagBits << cache->shift},
+                cache->sets.at(place).translation());
+      }
   }
 
  private:
   static constexpr unsigned kMemos = 64;
+  static constexpr unsigned kTableMemos = 64;
   struct alignas(32) Memo {
     std::uint64_t key = 0;
-    TlbEntry* entry = nullptr;
+    std::uint64_t* used = nullptr;      // the entry's in the first level
     std::uint64_t page_to_content = 0;  // added to an address of the page: where its content lies
   };
 
@@ -124,26 +140,53 @@ class alignas(64) CpuTlb {
     return *reinterpret_cast<Memo*>(memos + place);
   }
 
-  [[nodiscard]] TlbEntry* find_first(std::uint64_t key) const;
-  TlbEntry* find_second(std::uint64_t key);
-  TlbEntry& fill(std::uint64_t key, const CachedTranslation& translation);
-  TlbEntry& put(const TlbSets& sets, TlbEntry entry);
-  std::byte* use(TlbEntry& entry, VirtAddr address, Access access);
-  void drop_page(std::uint64_t key);
-  void forget(const TlbEntry& entry);
-  void drop_where(bool (*gone)(const TlbEntry& entry, std::uint64_t tag));
+  struct Cache {
+    TlbSets sets;
+    unsigned shift = 0;  // log2 of the bytes of a leaf
+    [[nodiscard]] std::uint64_t key_of(VirtAddr address, std::uint64_t tag) const {
+      return address.raw() >> shift << TlbSets::kTagBits | tag;
+    }
+  };
+  // An entry and the cache that it is in.
+  struct Found {
+    const Cache* cache = nullptr;
+    TlbSets::Place place = TlbSets::kNone;
+    [[nodiscard]] TlbEntry& entry() const { return cache->sets.at(place); }
+    [[nodiscard]] std::uint64_t& used() const { return cache->sets.used(place); }
+  };
+  template <unsigned kFirst, unsigned kSecond>
+  std::byte* search(VirtAddr address, Access access);
+  template <unsigned kFirst, unsigned kSecond>
+  std::byte* walk(VirtAddr address, Access access);
+  [[nodiscard]] TlbSets::Place find(const Cache& cache, VirtAddr address) const;
+  [[nodiscard]] Found find_rare(VirtAddr address) const;
+  std::byte* hit(const Found& found, VirtAddr address, Access access);
+  std::byte* walk_again(VirtAddr address, Access access);
+  [[nodiscard]] TableMemo& table_memo(VirtAddr address);
+  Found fill_huge(VirtAddr address, const CachedTranslation& translation);
+  template <unsigned kWays>
+  Found put_first(const Cache& cache, std::uint64_t key, const TlbEntry& entry);
+  std::byte* use(const Found& found, VirtAddr address, Access access);
+  void drop_page(VirtAddr address);
+  void forget(const Found& found);
+  void forget_tables();
+  template <class Gone>
+  void drop_where(Gone gone);
 
   TlbCounts counts_;
   std::uint64_t tag_ = 1;  // the address space's number and 1
   Pfn root_;
   TlbHitCheck* check_ = nullptr;
   TableWalker& walker_;
-  TlbSets small_, large_, giant_, second_;
-  bool empty_ = true;  // nothing was put in since all was flushed
-  bool huge_ = false;  // nor, unless this is set, anything but 4 KiB
+  Cache small_, large_, giant_, second_;
+  bool empty_ = true;     // nothing was put in since all was flushed
+  bool rare_ = false;     // nor, unless this is set, anything but 4 KiB of one address space
+  bool tables_ = false;   // since tables were forgotten, some have been remembered
+  bool usual_ = false;    // the ways of small_ and second_ are those of most machines
   CpuId cpu_;
   TlbFault fault_;
   std::array<std::array<Memo, kMemos>, kAccessKinds> memos_;
+  std::array<TableMemo, kTableMemos> table_memos_;
 };
 
 }  // namespace quire

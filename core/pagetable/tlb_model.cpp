@@ -7,10 +7,10 @@ Result<void> TlbModel::init(Arena& arena, const Parts& parts, const TlbSpec& spe
   QUIRE_TRY_ASSIGN(cpus, arena.make_array<CpuTlb*>(parts.cpus.size()));
   for (std::size_t i = 0; i < cpus.size(); ++i) {
     const CpuContext& cpu = parts.cpus[i];
-    const std::size_t entries = CpuTlb::entries_of(spec);
     // Of zeros: empty, and not touched before it is used.
-    QUIRE_TRY_ASSIGN(memory, arena.allocate(Bytes{entries * sizeof(TlbEntry)}, cpu.node));
-    const std::span<TlbEntry> empty(reinterpret_cast<TlbEntry*>(memory), entries);
+    const std::size_t words = CpuTlb::words_of(spec);
+    QUIRE_TRY_ASSIGN(memory, arena.allocate(Bytes{words * sizeof(std::uint64_t)}, cpu.node));
+    const std::span<std::uint64_t> empty(reinterpret_cast<std::uint64_t*>(memory), words);
     const CpuTlb::Parts own{cpu.cpu, parts.walker, spec, parts.large_shift};
     QUIRE_TRY_ASSIGN(made, arena.make<CpuTlb>(cpu.node, own, empty));
     cpus[i] = made;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/base.hpp"
+#include "pagetable/format.hpp"
 
 namespace quire {
 
@@ -75,12 +76,22 @@ struct CachedTranslation {
   constexpr bool operator==(const CachedTranslation&) const = default;
 };
 
+// What a CPU remembers of the way down to a table of 4 KiB leaves (its paging-structure cache): a
+// walk begins there. It has to be forgotten with any flush.
+struct TableMemo {
+  std::uint64_t key = 0;       // the CPU's: the addresses and the address space that it is of
+  std::byte* table = nullptr;  // null: nothing is remembered
+  Prot rights{};               // that the entries above leave
+  Prot denied{};
+};
+
 // The tables, as a CPU uses them. `root` is the frame of the top table (CR3).
 class TableWalker {
  public:
   // A CPU's walk: sets the accessed bits on the way, and the leaf's dirty bit for a write that is
-  // allowed. None: nothing is mapped there.
-  virtual std::optional<CachedTranslation> walk(Pfn root, VirtAddr address, Access access) = 0;
+  // allowed. None: nothing is mapped there. `memo` is of `address`: used, or filled in.
+  virtual std::optional<CachedTranslation> walk(Pfn root, VirtAddr address, Access access,
+                                                TableMemo& memo) = 0;
   // The same, changing nothing.
   [[nodiscard]] virtual std::optional<CachedTranslation> look(Pfn root, VirtAddr address) const = 0;
   // Where the content of a frame lies; null for a frame that is not RAM.

@@ -2,7 +2,7 @@
 // how changes of tables reach the CPUs' caches.
 //
 // Locking  None: entries are read whole, and bits are set where the entry still is what was read.
-// Cost     An access to memory a level.
+// Cost     An access to memory a level; one where the table of leaves is remembered.
 #pragma once
 
 #include "base/base.hpp"
@@ -19,7 +19,8 @@ class PagingWalker final : public TableWalker {
  public:
   PagingWalker(const PagingFormat& format, const MemoryMap& map) : format_(format), map_(map) {}
 
-  std::optional<CachedTranslation> walk(Pfn root, VirtAddr address, Access access) override;
+  std::optional<CachedTranslation> walk(Pfn root, VirtAddr address, Access access,
+                                        TableMemo& memo) override;
   [[nodiscard]] std::optional<CachedTranslation> look(Pfn root, VirtAddr address) const override;
   [[nodiscard]] std::byte* content(Pfn frame) const override;
 
@@ -32,6 +33,9 @@ class PagingWalker final : public TableWalker {
   };
   template <class Touch>
   std::optional<Found> descend(Pfn root, VirtAddr address, Touch touch) const;
+  [[nodiscard]] Found leaf_in(const EntrySlot& slot, Entry entry, const TableMemo& above) const;
+  [[nodiscard]] std::optional<Found> leaf_below(const TableMemo& memo, VirtAddr address) const;
+  std::optional<Found> descend_to(Pfn root, VirtAddr address, TableMemo& memo);
   [[nodiscard]] CachedTranslation translation_of(const Found& found) const;
 
   const PagingFormat& format_;

@@ -45,13 +45,19 @@ class NaiveTables final : public TableWalker {
   }
   [[nodiscard]] std::byte* frame_content(Pfn frame) { return content(frame); }
 
-  std::optional<CachedTranslation> walk(Pfn root, VirtAddr at, Access access) override {
+  std::optional<CachedTranslation> walk(Pfn root, VirtAddr at, Access access,
+                                        TableMemo& memo) override {
     ++walks;
+    remembered += memo.table != nullptr;
+    const PageCount astray{memo.table != nullptr && leads_astray ? 1u : 0u};
+    memo.table = content_.data();
     Leaf* const found = leaf(root, at);
     if (found == nullptr) return std::nullopt;
     found->accessed = true;
     if (is_write(access) && AccessSet::of(found->allows).has(access)) found->dirty = true;
-    return translation_of(*found);
+    CachedTranslation translation = translation_of(*found);
+    translation.frame += astray;
+    return translation;
   }
   std::optional<CachedTranslation> look(Pfn root, VirtAddr at) const override {
     const auto found = find(root, at);
@@ -64,6 +70,8 @@ class NaiveTables final : public TableWalker {
   }
 
   std::uint64_t walks = 0;
+  std::uint64_t remembered = 0;  // of them, with a memo of the way
+  bool leads_astray = false;     // to the next frame, by a memo
 
  private:
   using ByAddress = std::map<std::uint64_t, Leaf>;

@@ -50,6 +50,12 @@ TEST_F(TlbCheckerDeathTest, AWriteThatWouldLeaveNoDirtyBit) {
   EXPECT_THAT(finding(), testing::HasSubstr("stale"));
 }
 
+TEST_F(TlbCheckerDeathTest, ARememberedWayThatLeadsElsewhere) {
+  world.tables.map(mm.root(), kPage + kPageSize, {.frame = Pfn{20}});
+  world.tables.leads_astray = true;
+  EXPECT_DEATH(world.read(kPage + kPageSize), "stale; cached pfn 0x15.*say pfn 0x14");
+}
+
 TEST_F(TlbCheckerDeathTest, AFlushThatLeavesOutACpu) {
   world.run_on(1);
   world.tlb.switch_mm(mm);

@@ -17,8 +17,8 @@ constexpr VirtAddr kBase = page_at(0x400);
 class TlbCpuTest : public testing::Test {
  protected:
   explicit TlbCpuTest(TlbSpec spec = {})
-      : spec(spec), entries_(CpuTlb::entries_of(spec)),
-        tlb_(std::make_unique<CpuTlb>(CpuTlb::Parts{CpuId{0}, tables, this->spec, 21}, entries_)),
+      : spec(spec), memory_(CpuTlb::words_of(spec)),
+        tlb_(std::make_unique<CpuTlb>(CpuTlb::Parts{CpuId{0}, tables, this->spec, 21}, memory_)),
         tlb(*tlb_) {
     tlb.set_check(nullptr);
     tlb.load(kRoot, 0);
@@ -41,7 +41,7 @@ class TlbCpuTest : public testing::Test {
   TlbSpec spec;
 
  private:
-  std::vector<TlbEntry> entries_;
+  std::vector<std::uint64_t> memory_;
   std::unique_ptr<CpuTlb> tlb_;
 
  protected:
@@ -201,6 +201,48 @@ TEST_F(TlbCpuTest, KindsOfAccessAreToldApartOnAHit) {
   EXPECT_EQ(tlb.translate<Access::kUserWrite>(kBase), nullptr);
   EXPECT_EQ(tlb.translate<Access::kUserExecute>(kBase), nullptr);
   EXPECT_NE(tlb.translate<Access::kRead>(kBase), nullptr);
+}
+
+TEST_F(TlbCpuTest, TheWayToATableIsRememberedForItsPagesInItsAddressSpace) {
+  const Pfn other{2};
+  map_pages(kBase, 4);
+  map(kBase + mib(2), 3);
+  tables.map(other, kBase, {.frame = Pfn{6}});
+  EXPECT_TRUE(read(kBase));
+  EXPECT_EQ(tables.remembered, 0u);
+  EXPECT_TRUE(read(kBase + kPageSize));
+  EXPECT_EQ(tables.remembered, 1u);
+  EXPECT_TRUE(read(kBase + mib(2)));
+  EXPECT_EQ(tables.remembered, 1u) << "another table";
+  tlb.load(other, 1);
+  EXPECT_TRUE(read(kBase));
+  EXPECT_EQ(tables.remembered, 1u) << "another address space";
+  tlb.load(kRoot, 0);
+  EXPECT_TRUE(read(kBase + kPageSize * 2));
+  EXPECT_EQ(tables.remembered, 1u) << "whose table has taken the place";
+  EXPECT_TRUE(read(kBase + kPageSize * 3));
+  EXPECT_EQ(tables.remembered, 2u);
+}
+
+TEST_F(TlbCpuTest, EveryFlushForgetsTheWaysToTables) {
+  map_pages(kBase, 8);
+  std::uint64_t page = 0;
+  const auto walks_from_the_root = [&] {
+    const std::uint64_t before = tables.remembered;
+    EXPECT_FALSE(hits(kBase + kPageSize * page++));
+    return tables.remembered == before;
+  };
+  EXPECT_TRUE(walks_from_the_root());
+  EXPECT_FALSE(walks_from_the_root());
+  tlb.flush_page(kBase + mib(64));
+  EXPECT_TRUE(walks_from_the_root());
+  tlb.flush_loaded();
+  EXPECT_TRUE(walks_from_the_root());
+  tlb.flush_all();
+  EXPECT_TRUE(walks_from_the_root());
+  tlb.flush_page(kBase + mib(64));
+  tlb.expect(kBase);
+  EXPECT_TRUE(walks_from_the_root());
 }
 
 class SmallTlbCpuTest : public TlbCpuTest {

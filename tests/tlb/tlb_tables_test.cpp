@@ -115,6 +115,18 @@ TEST_P(TlbTablesTest, LookingLeavesNoMark) {
   EXPECT_FALSE(any(world.prot_at(page) & Prot::kAccessed));
 }
 
+TEST_P(TlbTablesTest, AWalkThatBeginsAtARememberedTableLeavesTheSameMarks) {
+  for (unsigned i = 0; i < 3; ++i)
+    world.map_at(page + kPageSize * i, world.block(0), Prot::kWrite | Prot::kGlobal);
+  EXPECT_NE(world.read(page), nullptr);
+  EXPECT_NE(world.read(page + kPageSize), nullptr);
+  EXPECT_TRUE(any(world.prot_at(page + kPageSize) & Prot::kAccessed));
+  EXPECT_FALSE(any(world.prot_at(page + kPageSize) & Prot::kDirty));
+  EXPECT_NE(world.write(page + kPageSize * 2), nullptr);
+  EXPECT_TRUE(any(world.prot_at(page + kPageSize * 2) & Prot::kDirty));
+  EXPECT_EQ(world.model.here().translate<Access::kUserRead>(page + kPageSize), nullptr);
+}
+
 TEST_P(TlbTablesTest, RightsAreThoseOfTheLeaf) {
   world.map_at(page, world.block(0), Prot::kKernelRo);
   EXPECT_NE(world.read(page), nullptr);
