@@ -101,6 +101,12 @@ class Outputs(unittest.TestCase):
         self.assertEqual(failed.stderr, f"quire: {report}: cannot be written: File too large\n")
         self.assertFalse(report.exists())
 
+    def test_a_recording_does_not_run_on_a_machine_of_32_bits_and_that_is_told(self):
+        failed = quire("run", SOURCE / "examples/machines/highmem-2g-flat.toml",
+                       SOURCE / "examples/traces/sqlite.qtr", status=1)
+        self.assertIn("sqlite.qtr: a recording of a 64-bit program needs a 64-bit machine",
+                      failed.stderr)
+
     def test_a_missing_page_is_told_before_the_run(self):
         alone = self.folder / "alone"
         alone.mkdir()

@@ -226,8 +226,17 @@ class Run {
     }
     auto trace = trace::open_trace(workload.trace);
     if (!trace) fail(trace.error().text());
+    check_addresses(workload.trace);
     traces_.push_back(std::make_shared<unsigned>(0));
     return run::make_trace_program(std::move(*trace), traces_.back());
+  }
+
+  void check_addresses(const std::string& path) {
+    if (file_.arch != ArchProfile::kX86_32) return;
+    const auto trace = trace::open_trace(path);
+    if (trace && run::needs_64_bits(**trace))
+      fail(fmt::format("{}: a recording of a 64-bit program needs a 64-bit machine, and {} has 32",
+                       path, options_.machine));
   }
 
   void start(std::size_t number, unsigned copy) {

@@ -23,4 +23,8 @@ namespace quire::run {
 std::unique_ptr<Program> make_trace_program(std::unique_ptr<trace::TraceReader> reader,
                                             std::shared_ptr<unsigned> progress = nullptr);
 
+// Whether the program that a trace is of, by what is told first, has addresses beyond 4 GiB, which
+// a machine of 32 bits has not. Reads on.
+bool needs_64_bits(trace::TraceReader& reader);
+
 }  // namespace quire::run

@@ -29,6 +29,24 @@ std::unique_ptr<Program> make_trace_program(std::unique_ptr<trace::TraceReader> 
   return source->make_program(trace::ThreadId{0}, trace::ProcessId{0});
 }
 
+bool needs_64_bits(trace::TraceReader& reader) {
+  constexpr unsigned kFirstEvents = 4096;
+  for (unsigned i = 0; i < kFirstEvents; ++i) {
+    const auto read = reader.next();
+    if (!read.has_value() || *read == nullptr) return false;
+    const std::uint64_t address = std::visit(
+        []<class What>(const What& what) -> std::uint64_t {
+          if constexpr (std::is_same_v<What, trace::Access>) return what.page << trace::kPageShift;
+          else if constexpr (requires { what.address; }) return what.address;
+          else if constexpr (requires { what.high; }) return what.high - 1;
+          else return 0;
+        },
+        (*read)->what);
+    if (address >> 32 != 0) return true;
+  }
+  return false;
+}
+
 std::unique_ptr<Program> TraceSource::make_program(trace::ThreadId thread,
                                                    trace::ProcessId process) {
   threads_[thread].process = process;
