@@ -86,10 +86,11 @@ class alignas(64) CpuTlb {
   // It will be translated soon: what a walk would read then is fetched. Changes nothing else.
   [[gnu::always_inline]] void expect(VirtAddr address) const {
     const std::uint64_t number = address.raw() >> large_.shift;
-    const std::byte* const table = table_memos_.data()[number % kTableMemos].table;
+    const auto table =
+        reinterpret_cast<std::uintptr_t>(table_memos_.data()[number % kTableMemos].table);
     // A table of 4 KiB maps 2^large_.shift bytes.
     const std::uint64_t entry = address.raw() >> (large_.shift - kPageShift) & TlbSets::kTagMask;
-    __builtin_prefetch(table + entry);
+    __builtin_prefetch(reinterpret_cast<const void*>(table + entry));  // nonsense is no fault
   }
   [[nodiscard]] const TlbFault& last_fault() const { return fault_; }
 
