@@ -104,27 +104,36 @@ void Lru::queue(Page& page, Move move) {
   // Someone drains this CPU right now: what comes after that is drained as it comes.
   if (!cpu.lock.try_lock()) return make_all({&index, 1}, move);
   Batch& batch = cpu.batches.data()[static_cast<unsigned>(move)];
-  batch.pages.data()[batch.count++] = index;
-  cpu.waiting |= 1u << static_cast<unsigned>(move);
-  if (batch.count == kBatchPages || page.word_racy().is(PageKind::kCompound)) {
-    make_all({batch.pages.data(), batch.count}, move);
+  const std::uint32_t count = batch.count + 1;
+  batch.pages.data()[count - 1] = index;
+  batch.count = count;
+  if (count == kBatchPages || page.word_racy().is(PageKind::kCompound)) {
+    make_all({batch.pages.data(), count}, move);
     batch.count = 0;
   }
   cpu.lock.unlock();
 }
 
 void Lru::drain(Cpu& cpu) {
-  for (unsigned move = 0; cpu.waiting >> move != 0; ++move) {
+  for (unsigned move = 0; move < kMoves; ++move) {
     Batch& batch = cpu.batches.data()[move];
     if (batch.count == 0) continue;
     make_all({batch.pages.data(), batch.count}, static_cast<Move>(move));
     batch.count = 0;
   }
-  cpu.waiting = 0;
+}
+
+// Moves that others make right now may be among them.
+bool Lru::has_waiting(const Cpu& cpu) QUIRE_NO_THREAD_SAFETY_ANALYSIS {
+  std::uint32_t any = 0;
+#pragma GCC unroll 8
+  for (unsigned move = 0; move < kMoves; ++move) any |= cpu.batches.data()[move].count;
+  return any != 0;
 }
 
 void Lru::drain_here() {
   Cpu& cpu = here();
+  if (!has_waiting(cpu)) return;
   while (!cpu.lock.try_lock()) Arch::current()->host->yield();
   drain(cpu);
   cpu.lock.unlock();

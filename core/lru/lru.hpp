@@ -130,14 +130,13 @@ class Lru final : public PageRelease {
   static constexpr unsigned kMoves = static_cast<unsigned>(Move::kCount);
 
   struct Batch {
-    std::uint32_t count = 0;
+    Relaxed<std::uint32_t> count = 0;
     std::array<PageIndex, kBatchPages> pages{};
   };
   static_assert(sizeof(Batch) == 64);
   struct alignas(64) Cpu {
     std::array<Batch, kMoves> batches QUIRE_GUARDED_BY(lock);
     PcpLock lock;
-    std::uint32_t waiting QUIRE_GUARDED_BY(lock) = 0;  // batches that are not empty, a bit each
   };
   struct alignas(64) NodeLists {
     SpinLock lock{LockRank::kLru};
@@ -156,6 +155,7 @@ class Lru final : public PageRelease {
   [[nodiscard]] NodeLists& lists_of(const Page& page) const { return lists_of(page.word_racy()); }
   void queue(Page& page, Move move);
   void drain(Cpu& cpu) QUIRE_REQUIRES(cpu.lock);
+  static bool has_waiting(const Cpu& cpu);
   void make_all(std::span<const PageIndex> pages, Move move);
   void make_locked(NodeLists& node, Page& page, Move move, Growth& growth)
       QUIRE_REQUIRES(node.lock);
